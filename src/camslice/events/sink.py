@@ -1,0 +1,38 @@
+"""Where results are written down. A sink never blocks a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from camslice.fleet.accounting import FrameCounts
+from camslice.fleet.types import StreamKey
+from camslice.stream.results import FrameResult
+
+
+class Sink(Protocol):
+    """Takes results into a bounded queue of its own and writes them from a thread of its own."""
+
+    name: str
+
+    def offer(self, results: Sequence[FrameResult]) -> None:
+        """Take results; what does not fit is dropped and counted by cause. Returns at once."""
+        ...
+
+    def counts(self, counts: Mapping[StreamKey, FrameCounts], at_s: float) -> None:
+        """Take the running totals of every stream at UTC second `at_s` (called about once a second). Returns at once."""
+        ...
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Results dropped so far, by cause."""
+        ...
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps the sink from writing just now, in one sentence, or None."""
+        ...
+
+    def close(self) -> None:
+        """Write what is queued, then stop."""
+        ...

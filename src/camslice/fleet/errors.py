@@ -1,0 +1,33 @@
+"""The one family of errors a user may see: what was wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class CamsliceError(Exception):
+    """A mistake or a lack that one sentence explains. The command line prints it and exits with `exit_code`."""
+
+    exit_code = 2
+
+
+class FleetError(CamsliceError):
+    """fleet.yaml does not say something we can run."""
+
+
+class ModelError(CamsliceError):
+    """A model cannot be found, fetched, read or understood."""
+
+
+class SourceError(CamsliceError):
+    """A camera's source cannot be opened or is not video. The message never holds a credential."""
+
+
+class EngineError(CamsliceError):
+    """A model cannot be loaded on the device asked for, or the device failed."""
+
+
+class StoreError(CamsliceError):
+    """Results cannot be written where the user wants them."""
+
+
+class MachineError(CamsliceError):
+    """This machine lacks something the work needs (memory, a port, shared memory, disk)."""

@@ -1,0 +1,161 @@
+"""The declared fleet as frozen values: what `fleet.yaml` means once it has been checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from camslice.fleet.secrets import Source
+
+
+class Pace(StrEnum):
+    """What happens to frames that cannot be analysed in time."""
+
+    LIVE = "live"
+    """Frames are dropped when late: the picture of now matters."""
+    LOSSLESS = "lossless"
+    """The decoder waits for room: every frame is analysed, the same output each time."""
+
+
+class Freshness(StrEnum):
+    """How many frames of a stream may wait."""
+
+    ALL = "all"
+    """As many as can still make the objective."""
+    LATEST = "latest"
+    """Only the newest."""
+
+
+class Backend(StrEnum):
+    """Which library runs the model."""
+
+    OPENVINO = "openvino"
+    ONNXRUNTIME = "onnxruntime"
+
+
+class Precision(StrEnum):
+    """Arithmetic of the model; `auto` takes BF16 where the processor has it, else FP32."""
+
+    AUTO = "auto"
+    BF16 = "bf16"
+    FP32 = "fp32"
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What the user demands. `drop_rate` and `recall` are shares in 0..1, `percentile` in 0..100."""
+
+    latency_ms: float = 500.0
+    percentile: float = 95.0
+    drop_rate: float = 0.01
+    usd_per_camera_month: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model as declared: which weights, and what of its answers is wanted.
+
+    `weights` is a name of the model list or a path to .onnx / OpenVINO .xml. `classes` None means all.
+    `input_size` is (width, height) in pixels, None for the model's own. `max_batch` None lets the engine choose.
+    """
+
+    name: str
+    weights: str
+    classes: tuple[str, ...] | None = None
+    confidence: float = 0.35
+    nms_iou: float = 0.5
+    input_size: tuple[int, int] | None = None
+    decoder: str | None = None
+    labels: str | None = None
+    backend: Backend = Backend.OPENVINO
+    device: str | None = None
+    precision: Precision = Precision.AUTO
+    max_batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSpec:
+    """A named video source and the rate (frames per second) at which it is to be analysed.
+
+    `loop` plays a file again at its end; None means yes at pace `live`, no at pace `lossless`.
+    `playback_fps` plays a file at another rate than its own (for load tests).
+    """
+
+    name: str
+    source: Source
+    fps: float
+    models: tuple[str, ...]
+    loop: bool | None = None
+    playback_fps: float | None = None
+    freshness: Freshness = Freshness.ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What this machine costs, for dollars per camera."""
+
+    usd_per_hour: float
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where results go: a SQLAlchemy URL, and for how long they are kept."""
+
+    url: str = field(repr=False)
+    keep_days: float = 30.0
+    keep_mb: float = 4096.0
+
+
+@dataclass(frozen=True, slots=True)
+class JsonlSink:
+    """A file that gets one JSON object per analysed frame."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Everything the user declared. `models` is keyed by name; camera names are unique."""
+
+    objective: Objective
+    models: Mapping[str, ModelSpec]
+    cameras: tuple[CameraSpec, ...]
+    pace: Pace = Pace.LIVE
+    topology: str = "pooled"
+    machine: Machine | None = None
+    store: Store | None = None
+    sinks: tuple[JsonlSink, ...] = ()
+
+    def camera(self, name: str) -> CameraSpec:
+        """The camera of that name; KeyError if there is none."""
+        for camera in self.cameras:
+            if camera.name == name:
+                return camera
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StreamKey:
+    """One camera analysed by one model: the unit of work, of scheduling and of cost."""
+
+    camera: str
+    model: str
+
+
+HOURS_PER_MONTH = 730.0
+
+
+def usd_per_camera_month(machine: Machine | None, cameras: int, hours_per_month: float = HOURS_PER_MONTH) -> float | None:
+    """This machine's price shared by its cameras, or None when the price is not declared or nobody shares it."""
+    if machine is None or cameras < 1:
+        return None
+    return machine.usd_per_hour * hours_per_month / cameras
+
+
+def mailbox_depth(objective: Objective, fps: float, freshness: Freshness) -> int:
+    """Frames of one stream that may wait: ceil(latency objective x fps), one for `latest` (DESIGN: life of a frame)."""
+    if freshness is Freshness.LATEST:
+        return 1
+    return max(1, math.ceil(objective.latency_ms / 1000.0 * fps))

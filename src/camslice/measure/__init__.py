@@ -1,0 +1,1 @@
+"""What it cost and how good it was: memory, sustainable rates, accuracy."""

@@ -1,0 +1,1 @@
+"""Weights: where they come from, what they answer, and what their outputs mean."""

@@ -1,0 +1,1 @@
+"""One frame's way from camera to result: mailboxes, scheduler, stage clock, ledger, processes."""

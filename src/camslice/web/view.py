@@ -1,0 +1,113 @@
+"""What the page, the API and the metrics need of a running fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from camslice.fleet.accounting import FrameCounts
+from camslice.fleet.histogram import Histogram
+from camslice.fleet.types import CameraSpec, Fleet, StreamKey
+from camslice.models.detections import Detections
+from camslice.video.camera_state import CameraState
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """What a camera is doing and why. `source` is redacted."""
+
+    name: str
+    source: str
+    fps: float
+    models: tuple[str, ...]
+    state: CameraState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """One stream as it is now. `fps` over the last 10 s; `age_ms` since the newest analysed frame was captured, or None.
+
+    `stages` maps each stage that took part, and `total`, to its histogram in ms since the start; `recent_p95_ms` is over the last
+    10 s. `detections` counts by label since the start.
+    """
+
+    key: StreamKey
+    frames: FrameCounts
+    stages: Mapping[str, Histogram]
+    detections: Mapping[str, int]
+    fps: float
+    age_ms: float | None
+    recent_p95_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """A loaded model: what it runs on, the share of the last 10 s in which it computed, and its trouble if any."""
+
+    model: str
+    backend: str
+    device: str
+    precision: str
+    licence: str
+    occupancy: float
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A small picture of a watched camera: `jpeg` with boxes drawn in, and what was in it."""
+
+    camera: str
+    sequence: int
+    captured_at_s: float
+    jpeg: bytes
+    detections: Detections
+
+
+@dataclass(frozen=True, slots=True)
+class FleetStatus:
+    """Everything at one instant. `uptime_s` since the start; `memory_mb` PSS over all processes; `cpu_cores` in use."""
+
+    fleet: Fleet
+    generation: int
+    uptime_s: float
+    cameras: Sequence[CameraStatus]
+    streams: Sequence[StreamStatus]
+    engines: Sequence[EngineStatus]
+    memory_mb: float
+    cpu_cores: float
+    restarts: int
+    dropped_results: Mapping[str, int]
+    """Results that were analysed and not written, by cause (`store: queue full`, ...)."""
+    problems: Sequence[str]
+    """Sentences an operator should read now."""
+
+
+class RunningFleet(Protocol):
+    """A fleet that can be watched and changed. Every method is thread-safe and quick."""
+
+    def status(self) -> FleetStatus:
+        """Everything at one instant."""
+        ...
+
+    def report(self) -> Mapping[str, object]:
+        """The JSON object of `camslice run --json` so far."""
+        ...
+
+    def add_camera(self, camera: CameraSpec) -> None:
+        """Start a camera beside the others. Raises FleetError when the name is taken or the model unknown."""
+        ...
+
+    def remove_camera(self, name: str) -> None:
+        """Stop a camera. Raises FleetError when there is none of that name."""
+        ...
+
+    def watch(self, cameras: Sequence[str]) -> None:
+        """Ask for previews of these cameras for the next 3 s; repeat to go on watching."""
+        ...
+
+    def preview(self, camera: str, newer_than: int) -> Preview | None:
+        """The newest preview of a watched camera if its sequence number is above `newer_than`, else None."""
+        ...
