@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from camslice.fleet.geometry import Letterbox
 from camslice.video.slot import Slot
 
 
@@ -51,9 +52,8 @@ Outputs = Sequence[npt.NDArray[np.float32]]
 class Batch(Protocol):
     """Slots on loan from an engine. Not thread-safe: one borrower at a time."""
 
-    @property
-    def slots(self) -> Sequence[Slot]:
-        """The slots, as many as the engine's `max_batch`."""
+    def slot_for(self, index: int, letterbox: Letterbox) -> Slot:
+        """Slot `index` (below the engine's `max_batch`), its padding made right for a picture lying at `letterbox`."""
         ...
 
     def start(self, count: int, on_done: OnDone) -> None:

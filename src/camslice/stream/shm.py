@@ -1,0 +1,65 @@
+"""Memory that the supervisor and its analysis processes share: an anonymous file, mapped by both, passed by descriptor.
+
+Nothing has a name, so nothing can be left behind by a crash and no tracker can unlink what others still use. Where
+`CAMSLICE_SHM_DIR` is set (or memfd does not exist) the file lies in that folder and is unlinked as soon as it is open.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from camslice.fleet.errors import MachineError
+
+
+class SharedRegion:
+    """`size` bytes of shared memory. The creator and each attacher own one mapping and close it with `close`."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self.descriptor = descriptor
+        self.size = size
+        self._map = mmap.mmap(descriptor, size)
+
+    @classmethod
+    def create(cls, name: str, size: int) -> SharedRegion:
+        """Make a region of zeroes. Raises MachineError when the folder for it lacks the room."""
+        folder = os.environ.get("CAMSLICE_SHM_DIR")
+        if folder is None and hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create(f"camslice-{name}", os.MFD_CLOEXEC)
+        else:
+            descriptor = _unlinked_file(Path(folder or tempfile.gettempdir()), size)
+        os.ftruncate(descriptor, size)
+        return cls(descriptor, size)
+
+    @property
+    def buffer(self) -> memoryview:
+        """The bytes. Release every view before `close`."""
+        return memoryview(self._map)
+
+    def close(self) -> None:
+        """Unmap; the memory is freed when the last process has done so."""
+        try:
+            self._map.close()
+        except BufferError:
+            pass  # a view is still in use somewhere: the mapping goes with the process
+        os.close(self.descriptor)
+
+
+def _unlinked_file(folder: Path, size: int) -> int:
+    try:
+        free = shutil.disk_usage(folder).free
+        if free < size:
+            raise MachineError(
+                f"shared memory: {folder} has {free / 1e6:.0f} MB free and {size / 1e6:.0f} MB are needed; "
+                "enlarge it or set CAMSLICE_SHM_DIR to another folder."
+            )
+        descriptor, path = tempfile.mkstemp(prefix="camslice-", dir=folder)
+    except OSError as error:
+        raise MachineError(
+            f"shared memory: cannot use {folder}: {error.strerror}; set CAMSLICE_SHM_DIR to a folder that can be written."
+        ) from error
+    Path(path).unlink()
+    return descriptor
