@@ -1,0 +1,62 @@
+# `make demo` and `make test` set everything up by themselves: Python 3.11 or newer and a package registry are all they need.
+
+ENV := .venv
+BIN := $(ENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types contracts tests docs docs-serve bench lock clean
+
+help: ## say what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+demo: $(ENV)/.run ## run a small fleet on real video and open its page (ARGS="--cameras 4 --seconds 60")
+	$(BIN)/camslice demo --accept-licence AGPL-3.0 $(ARGS)
+
+test: lint types contracts tests docs ## every check, as in CI
+
+lint: $(ENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(ENV)/.dev
+	$(BIN)/mypy
+
+contracts: $(ENV)/.dev
+	$(BIN)/lint-imports
+
+tests: $(ENV)/.dev ## only the tests (ARGS="-k mailbox")
+	$(BIN)/pytest $(ARGS)
+
+docs: $(ENV)/.dev ## build the documentation into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+docs-serve: $(ENV)/.dev ## read the documentation while writing it
+	$(BIN)/mkdocs serve
+
+bench: $(ENV)/.dev ## what this machine carries, beside the bare engine's speed
+	$(BIN)/python benchmarks/ceiling.py $(ARGS)
+
+lock: ## resolve the dependencies again and write requirements/*.txt
+	tools/lock "$$(tools/find-python)"
+
+clean: ## remove the environment and everything that was built
+	rm -rf $(ENV) site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The environment. Each stamp is newer than the lock and the project file that it was installed from.
+
+$(ENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "camslice: installing what running needs into $(ENV) (once; some 250 MB to fetch)"
+	@$(INSTALL) --require-hashes -r requirements/run.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(ENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "camslice: installing what the checks need into $(ENV) (once; some 300 MB to fetch)"
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/python:
+	@python=$$(tools/find-python) && "$$python" -m venv $(ENV)
