@@ -1,0 +1,107 @@
+"""Nothing that camslice stands on calls home. The processes here have no network, and an attempt to reach one is seen."""
+
+from __future__ import annotations
+
+import ast
+import signal
+from pathlib import Path
+
+import pytest
+
+import camslice
+from tests.sealed import run_sealed
+
+REPORTING_LIBRARIES = ("openvino", "onnxruntime")
+
+_EVERYTHING = """
+import importlib, pkgutil
+import camslice
+for module in pkgutil.walk_packages(camslice.__path__, "camslice."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+
+_A_MODEL_ON_BOTH_LIBRARIES = """
+import camslice.engine
+import numpy as np, onnx, onnxruntime, openvino
+from onnx import TensorProto, helper
+shape = ["n", 4]
+graph = helper.make_graph(
+    [helper.make_node("Relu", ["x"], ["y"])],
+    "tiny",
+    [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+    [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+)
+model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+x = np.array([[-1, 0, 1, 2]], np.float32)
+compiled = openvino.Core().compile_model(openvino.Core().read_model(model), "CPU")
+session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+assert compiled(x)[0].tolist() == session.run(None, {"x": x})[0].tolist() == [[0, 0, 1, 2]]
+"""
+
+
+@pytest.mark.parametrize("code", [_EVERYTHING, _A_MODEL_ON_BOTH_LIBRARIES], ids=["every module", "a model on both libraries"])
+def test_nothing_calls_home(code: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    process, attempts = run_sealed(code, home)
+    assert process.returncode == 0, process.stderr
+    assert not attempts
+    left = [path for path in home.rglob("*") if {"intel", "Microsoft"} & set(path.parts)]
+    assert not left, f"an identifier for reports was written: {left}"
+
+
+def test_the_seal_notices_python_code_even_in_a_forked_child(tmp_path: Path) -> None:
+    code = """
+import multiprocessing, urllib.request
+def report():
+    urllib.request.urlopen("http://192.0.2.1/")
+child = multiprocessing.get_context("fork").Process(target=report)
+child.start(); child.join()
+"""
+    process, attempts = run_sealed(code, tmp_path / "home")
+    assert process.returncode == 0, process.stderr
+    assert any("192.0.2.1" in attempt for attempt in attempts)
+
+
+def test_the_seal_kills_native_code_that_opens_a_socket(tmp_path: Path) -> None:
+    process, _ = run_sealed("import ctypes; ctypes.CDLL(None).socket(2, 1, 0)", tmp_path / "home")
+    assert process.returncode == -signal.SIGSYS
+
+
+def test_reporting_libraries_are_imported_in_the_engine_room_only() -> None:
+    """Entering that room switches their telemetry off, so nothing can import them before."""
+    root = Path(next(iter(camslice.__path__)))
+    elsewhere = [
+        f"{path.relative_to(root)}:{line}"
+        for path in sorted(root.rglob("*.py"))
+        if path.relative_to(root).parts[0] != "engine"
+        for line in _imports_of_reporters(ast.parse(path.read_text()))
+    ]
+    assert not elsewhere
+
+
+def test_entering_the_engine_room_is_enough(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    process, attempts = run_sealed("import camslice.engine.slots, openvino, onnxruntime", home)
+    assert process.returncode == 0, process.stderr
+    assert not attempts
+    assert not list(home.iterdir())
+
+
+def _imports_of_reporters(tree: ast.Module) -> list[int]:
+    typing_only = {
+        id(node)
+        for guard in ast.walk(tree)
+        if isinstance(guard, ast.If) and "TYPE_CHECKING" in ast.dump(guard.test)
+        for node in ast.walk(guard)
+    }
+    lines = []
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        if id(node) not in typing_only and any(name.split(".")[0] in REPORTING_LIBRARIES for name in names):
+            lines.append(node.lineno)
+    return lines
