@@ -1,0 +1,81 @@
+"""Adding and removing cameras of a running fleet on request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from camslice.fleet.errors import CamsliceError, FleetError
+from camslice.fleet.types import CameraSpec
+from camslice.web.answers import RefusedError
+from camslice.web.view import RunningFleet
+
+_MOST_BYTES = 64 * 1024
+
+
+class CameraDesk:
+    """Takes requests to add and remove cameras. Every refusal is a `RefusedError` or a CamsliceError with one sentence."""
+
+    def __init__(self, fleet: RunningFleet, parse_camera: Callable[[Mapping[str, object]], Sequence[CameraSpec]]) -> None:
+        self._fleet = fleet
+        self._parse_camera = parse_camera
+
+    async def add(self, request: Request) -> Sequence[CameraSpec]:
+        """Add what the body declares, all of it or nothing. 409 when a name is taken."""
+        entry = await _json_object(request)
+        return await run_in_threadpool(self._add, entry)
+
+    def remove(self, name: str) -> None:
+        """Remove a camera. 404 when there is none of that name."""
+        self.must_exist(name)
+        self._fleet.remove_camera(name)
+
+    def must_exist(self, name: str) -> None:
+        """Refuse with 404 when there is no camera `name`."""
+        if name not in self._names():
+            raise RefusedError(404, f"there is no camera {name!r}")
+
+    def _add(self, entry: Mapping[str, object]) -> Sequence[CameraSpec]:
+        cameras = self._parse_camera(entry)
+        taken = self._names() & {camera.name for camera in cameras}
+        if taken:
+            raise RefusedError(409, f"there is already a camera {min(taken)!r}; choose another name or remove it first")
+        added: list[CameraSpec] = []
+        try:
+            for camera in cameras:
+                self._fleet.add_camera(camera)
+                added.append(camera)
+        except CamsliceError as error:
+            for camera in added:
+                self._fleet.remove_camera(camera.name)
+            raise FleetError(_scrubbed(str(error), cameras)) from None
+        return cameras
+
+    def _names(self) -> set[str]:
+        return {camera.name for camera in self._fleet.status().cameras}
+
+
+async def _json_object(request: Request) -> Mapping[str, object]:
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise RefusedError(415, "send the camera as JSON with the header Content-Type: application/json")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise RefusedError(413, f"a camera is described in at most {_MOST_BYTES // 1024} kB of JSON")
+    try:
+        entry = json.loads(body)
+    except ValueError:
+        raise RefusedError(400, "the body is not JSON") from None
+    if not isinstance(entry, dict):
+        raise RefusedError(400, 'the body must be one JSON object, such as {"name": "gate", "source": "rtsp://...", "fps": 5}')
+    return entry
+
+
+def _scrubbed(sentence: str, cameras: Sequence[CameraSpec]) -> str:
+    for camera in cameras:
+        sentence = camera.source.scrub(sentence)
+    return sentence
