@@ -240,7 +240,7 @@ def _precision(core: ov.Core, device: str, wanted: Precision) -> str:
 
 
 def _as_float(data: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
-    return data if data.dtype == np.float32 else data.astype(np.float32)
+    return np.asarray(data, np.float32)
 
 
 def _nobody() -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 _LOWEST_MS = 1e-3
 _GROWTH = 1.02
 _LOG_GROWTH = math.log(_GROWTH)
-_BINS = math.ceil(math.log(3.6e6 / _LOWEST_MS) / _LOG_GROWTH) + 2
+BINS = math.ceil(math.log(3.6e6 / _LOWEST_MS) / _LOG_GROWTH) + 2
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Histogram:
     (3, 2.0)
     """
 
-    counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(_BINS, np.int64))
+    counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
     sum_ms: float = 0.0
     max_ms: float = 0.0
 
@@ -39,7 +39,7 @@ class Histogram:
         if values.size == 0:
             return
         values = np.maximum(values, 0.0)
-        self.counts += np.bincount(_bins_of(values), minlength=_BINS)
+        self.counts += np.bincount(bins_of(values), minlength=BINS)
         self.sum_ms += float(values.sum())
         self.max_ms = max(self.max_ms, float(values.max()))
 
@@ -79,7 +79,7 @@ class Histogram:
     def count_up_to(self, edges_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """How many values lie at or below each edge (within the bins' 1 %)."""
         cumulative = np.concatenate([[0], np.cumsum(self.counts)])
-        counted: npt.NDArray[np.int64] = cumulative[_bins_of(np.asarray(edges_ms, np.float64)) + 1]
+        counted: npt.NDArray[np.int64] = cumulative[bins_of(np.asarray(edges_ms, np.float64)) + 1]
         return counted
 
     def as_latency(self) -> dict[str, float | int | None]:
@@ -89,9 +89,10 @@ class Histogram:
         return {"n": self.n, **rounded, "max": round(self.max_ms, 3) if self.n else None}
 
 
-def _bins_of(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def bins_of(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """The bin of each value in ms, below `BINS`; any shape."""
     logs = np.log(np.maximum(values, _LOWEST_MS) / _LOWEST_MS) / _LOG_GROWTH
-    bins: npt.NDArray[np.int64] = np.clip(np.floor(logs).astype(np.int64), 0, _BINS - 1)
+    bins: npt.NDArray[np.int64] = np.clip(np.floor(logs).astype(np.int64), 0, BINS - 1)
     return bins
 
 

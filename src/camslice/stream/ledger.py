@@ -43,12 +43,11 @@ class Ledger:
         self._lock = threading.Lock()
         self.rows = len(self._words) // _ROW
 
-    def captured(self, row: int, decoded: int = 0) -> int:
-        """A frame is due: count it and hold it. Returns its handle for `ended`. `decoded` frames are counted along."""
+    def captured(self, row: int) -> int:
+        """A frame is due: count it and hold it. Returns its handle for `ended`."""
         with self._lock:
             state = self._begin(row)
             self._words[state] += 1
-            self._words[state + _INDEX["decoded"]] += decoded
             handle = self._hold(state + len(_COUNTERS))
             self._publish(row)
             return handle

@@ -1,0 +1,131 @@
+"""Everything that runs while a fleet is analysed: supervisor, statistics, sinks, page. Shared by `run` and `demo`."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from camslice.events.jsonl import JsonlSink
+from camslice.events.sink import Sink
+from camslice.events.store.sink import StoreSink
+from camslice.fleet.errors import EngineError
+from camslice.fleet.spec import parse_camera
+from camslice.fleet.types import CameraSpec, Fleet
+from camslice.models.model import ModelInfo
+from camslice.stream.results import FrameResult
+from camslice.stream.statistics import Statistics
+from camslice.stream.supervisor import Supervisor
+from camslice.video.camera_state import CameraState
+from camslice.web.app import create_app
+from camslice.web.running import SupervisedFleet
+from camslice.web.server import WebServer, require_token
+
+COUNTS_EVERY_S = 1.0
+_OVER = (CameraState.ENDED, CameraState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the page is served, and the token it asks for, if any."""
+
+    host: str
+    port: int
+    token: str | None = None
+
+
+class Session:
+    """A running fleet, as a context manager: entered, cameras run; left, everything is drained, written and stopped.
+
+    Owns the supervisor, the sinks, the page's server and one thread that hands running counts to the sinks.
+    """
+
+    def __init__(self, fleet: Fleet, models: Mapping[str, ModelInfo], listen: Listen | None) -> None:
+        self._ticking = threading.Event()
+        self._sinks = _sinks(fleet)
+        self._statistics = Statistics()
+        self._supervisor = Supervisor(fleet, models, self._take)
+        self.running = SupervisedFleet(self._supervisor, self._statistics, self._sinks)
+        self._ticker = threading.Thread(target=self._tick, name="counts", daemon=True)
+        self._server = None if listen is None else _server(self.running, fleet, listen)
+
+    def __enter__(self) -> Session:
+        try:
+            if self._server is not None:
+                self._server.start()
+            self._supervisor.start()
+            self._refuse_if_no_model_works()
+        except BaseException:
+            self.close()
+            raise
+        self.running.begin()
+        self._ticker.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str | None:
+        """Where the page is, if it is served."""
+        return None if self._server is None else self._server.url
+
+    def close(self) -> None:
+        """Drain and stop. The report stays readable."""
+        self.running.end()
+        self._supervisor.stop()
+        self._ticking.set()
+        if self._ticker.is_alive():
+            self._ticker.join()
+        self._hand_over_counts()
+        if self._server is not None:
+            self._server.stop()
+        for sink in self._sinks:
+            sink.close()
+
+    def over(self) -> bool:
+        """Whether no camera will bring another frame."""
+        cameras = self._supervisor.cameras()
+        return bool(cameras) and all(life.state in _OVER for life in cameras.values())
+
+    def _take(self, results: Sequence[FrameResult]) -> None:
+        self._statistics.add(results)
+        self.running.take(results)
+        for sink in self._sinks:
+            sink.offer(results)
+
+    def _tick(self) -> None:
+        while not self._ticking.wait(COUNTS_EVERY_S):
+            self._hand_over_counts()
+
+    def _hand_over_counts(self) -> None:
+        counts = self._supervisor.counts()
+        for sink in self._sinks:
+            sink.counts(counts, time.time())
+
+    def _refuse_if_no_model_works(self) -> None:
+        problems = {name: life.problem for name, life in self._supervisor.models().items()}
+        if problems and all(problems.values()):
+            raise EngineError("no model could be loaded: " + "; ".join(f"{problem}" for problem in problems.values()))
+
+
+def _server(running: SupervisedFleet, fleet: Fleet, listen: Listen) -> WebServer:
+    require_token(listen.host, listen.token)
+
+    def parsed(data: Mapping[str, object]) -> Sequence[CameraSpec]:
+        return parse_camera(data, fleet, Path.cwd(), os.environ)
+
+    return WebServer(create_app(running, token=listen.token, parse_camera=parsed), listen.host, listen.port)
+
+
+def _sinks(fleet: Fleet) -> list[Sink]:
+    sinks: list[Sink] = [JsonlSink(sink.path) for sink in fleet.sinks]
+    if fleet.store is not None:
+        run_id = uuid.uuid4().hex[:12]
+        sinks.append(StoreSink(fleet.store.url, fleet.store.keep_days, fleet.store.keep_mb, run_id))
+    return sinks

@@ -1,0 +1,83 @@
+"""Between a camera's decoder thread and the streams that want its frames."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from camslice.fleet.types import CameraSpec, Pace
+from camslice.stream.ledger import Ledger
+from camslice.stream.scheduler import Scheduler
+from camslice.video.camera import Camera
+from camslice.video.camera_state import CameraState
+from camslice.video.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One camera analysed by one model: its row of the ledger and the scheduler that serves it."""
+
+    row: int
+    scheduler: Scheduler
+
+
+class CameraFeed:
+    """Runs one camera and hands every due frame to each of its streams. Owns the camera's thread."""
+
+    def __init__(
+        self,
+        spec: CameraSpec,
+        pace: Pace,
+        streams: Sequence[Stream],
+        ledger: Ledger,
+        generation: int,
+        first_sequence: int,
+        on_state: Callable[[str, CameraState, str], None],
+    ) -> None:
+        self.spec = spec
+        self._streams = streams
+        self._ledger = ledger
+        self._generation = generation
+        self._on_state = on_state
+        self._stopping = threading.Event()
+        self._camera = Camera(spec, pace, self, first_sequence=first_sequence)
+
+    def start(self) -> None:
+        """Connect and decode from now on."""
+        self._camera.start()
+
+    def stop(self) -> None:
+        """Ask the camera to stop. Returns at once."""
+        self._stopping.set()
+        self._camera.stop()
+
+    def finish(self, patience_s: float) -> None:
+        """After `stop`: wait until the camera's thread has ended and its frames have met their fates."""
+        self._camera.join(patience_s)
+        for stream in self._streams:
+            stream.scheduler.close(stream.row, patience_s)
+
+    def on_due(self, frame: Frame) -> None:
+        """Hand a frame to every stream of this camera."""
+        for stream in self._streams:
+            stream.scheduler.offer(stream.row, frame, self._generation, self._stopping)
+
+    def on_decoded(self, frames: int) -> None:
+        """Count decoded frames for every stream."""
+        for stream in self._streams:
+            self._ledger.add(stream.row, decoded=frames)
+
+    def on_corrupt(self, packets: int) -> None:
+        """Count corrupt packets for every stream."""
+        for stream in self._streams:
+            self._ledger.add(stream.row, corrupt=packets)
+
+    def on_missed(self, frames: int) -> None:
+        """Count missed frames for every stream."""
+        for stream in self._streams:
+            self._ledger.add(stream.row, missed=frames)
+
+    def on_state(self, state: CameraState, reason: str) -> None:
+        """Tell what the camera does now."""
+        self._on_state(self.spec.name, state, reason)

@@ -1,0 +1,74 @@
+"""One analysis process as its supervisor sees it: started by exec, heard through a pipe, never left behind."""
+
+from __future__ import annotations
+
+import multiprocessing.connection
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from camslice.stream.messages import FromPod, ToPod
+from camslice.stream.shm import SharedRegion
+
+_ARENAS = "2"
+"""glibc gives every thread an arena of its own; with a thread per camera that is megabytes each for nothing."""
+
+
+class Child:
+    """Owns the process and this end of its pipe. The process leaves by itself when the pipe closes."""
+
+    def __init__(self, ledger: SharedRegion, outbox: SharedRegion, previews: SharedRegion) -> None:
+        ours, theirs = socket.socketpair()
+        regions = {"ledger": ledger, "outbox": outbox, "previews": previews}
+        arguments = [f"--pipe={theirs.fileno()}"]
+        arguments += [f"--{name}={region.descriptor}:{region.size}" for name, region in regions.items()]
+        descriptors = [theirs.fileno(), *(region.descriptor for region in regions.values())]
+        environment = {"MALLOC_ARENA_MAX": _ARENAS, **os.environ}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "camslice.stream.pod", *arguments],
+            pass_fds=descriptors,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        theirs.close()
+        self._pipe = multiprocessing.connection.Connection(ours.detach())
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def ended(self) -> int | None:
+        """The exit status if the process is gone (negative: the signal that killed it), else None."""
+        return self._process.poll()
+
+    def say(self, message: ToPod) -> None:
+        """Send; what a dying process does not take is said again to the one that replaces it."""
+        try:
+            self._pipe.send(message)
+        except OSError:
+            return
+
+    def heard(self) -> Iterator[FromPod]:
+        """What the process said since the last call."""
+        try:
+            while self._pipe.poll():
+                yield self._pipe.recv()
+        except (EOFError, OSError):
+            return
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait for the end; a process that does not come to it is killed."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def close(self) -> None:
+        """Close the pipe, which ends the process if it still runs."""
+        self._pipe.close()
+        self.wait(2.0)

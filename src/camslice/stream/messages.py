@@ -1,0 +1,111 @@
+"""What a supervisor and its analysis process say to each other, over a pipe that only they hold.
+
+Frames and results never go this way: they lie in shared memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from camslice.fleet.types import CameraSpec, ModelSpec, Objective, Pace
+from camslice.models.model import ModelInfo
+from camslice.video.camera_state import CameraState
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """To the pod, first: what holds for all streams."""
+
+    objective: Objective
+    pace: Pace
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModel:
+    """To the pod: load a model, or replace the one of that name without a gap. `number` marks its results."""
+
+    spec: ModelSpec
+    info: ModelInfo
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadModel:
+    """To the pod: no stream uses this model any more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddCamera:
+    """To the pod: start a camera. `rows` maps each of its models to the ledger row of that stream."""
+
+    spec: CameraSpec
+    rows: Mapping[str, int]
+    first_sequence: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveCamera:
+    """To the pod: stop a camera; what it has captured is still analysed."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """To the pod: stop every camera, analyse what was captured, and exit."""
+
+    patience_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoaded:
+    """From the pod: a model analyses now. `queues`: how many batches its device computes at once."""
+
+    model: str
+    number: int
+    backend: str
+    device: str
+    precision: str
+    input_width: int
+    input_height: int
+    queues: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStopped:
+    """From the pod: a model could not be loaded or failed too often."""
+
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CameraChanged:
+    """From the pod: a camera's state."""
+
+    name: str
+    state: CameraState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CameraClosed:
+    """From the pod: a removed camera holds nothing any more, its rows may be used again."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """From the pod, about once a second: device time used so far by each model."""
+
+    busy_ns: Mapping[str, int]
+
+
+ToPod = Configure | LoadModel | UnloadModel | AddCamera | RemoveCamera | Drain
+FromPod = ModelLoaded | ModelStopped | CameraChanged | CameraClosed | Heartbeat

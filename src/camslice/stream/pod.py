@@ -1,0 +1,216 @@
+"""The analysis process: decodes (a thread per camera), schedules and infers, and runs nothing else.
+
+Started by its supervisor as `python -m camslice.stream.pod` with descriptors of a pipe and of the shared regions; it has no
+command line for people. Store, metrics and page live in the supervisor, because one busy Python thread beside the
+decoders and the engine cut 203 frames/s to 84 here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+
+from camslice.engine.make import make_engine
+from camslice.fleet.errors import CamsliceError
+from camslice.fleet.types import Pace, mailbox_depth
+from camslice.models.decoders.make import make_decoder
+from camslice.stream.camera_feed import CameraFeed, Stream
+from camslice.stream.ledger import Ledger
+from camslice.stream.messages import (
+    AddCamera,
+    CameraChanged,
+    CameraClosed,
+    Configure,
+    Drain,
+    FromPod,
+    Heartbeat,
+    LoadModel,
+    ModelLoaded,
+    ModelStopped,
+    RemoveCamera,
+    UnloadModel,
+)
+from camslice.stream.outbox import Outbox
+from camslice.stream.previews import Previews
+from camslice.stream.scheduler import LoadedModel, Scheduler
+from camslice.stream.shm import SharedRegion
+from camslice.video.camera_state import CameraState
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 1.0
+_CLOSE_PATIENCE_S = 5.0
+
+
+class Pod:
+    """Everything in one analysis process. Owns the engines, the schedulers and the cameras' threads.
+
+    The main thread obeys the supervisor; a second one speaks to it, so that no decoder or engine thread ever waits for
+    the pipe. Loading a model and closing a camera take time and get a thread each.
+    """
+
+    def __init__(self, pipe: Connection, ledger: Ledger, outbox: Outbox, previews: Previews) -> None:
+        self._pipe = pipe
+        self._ledger = ledger
+        self._outbox = outbox
+        self._previews = previews
+        self._configured: Configure | None = None
+        self._schedulers: dict[str, Scheduler] = {}
+        self._feeds: dict[str, CameraFeed] = {}
+        self._unsent: queue.SimpleQueue[FromPod | None] = queue.SimpleQueue()
+        self._speaker = threading.Thread(target=self._speak, name="speaker", daemon=True)
+
+    def run(self) -> None:
+        """Obey until `Drain`, or until the supervisor is gone."""
+        self._speaker.start()
+        drain: Drain | None = None
+        while drain is None:
+            if not self._pipe.poll(HEARTBEAT_S):
+                self._say(Heartbeat({name: scheduler.busy_ns for name, scheduler in self._schedulers.items()}))
+                continue
+            try:
+                message = self._pipe.recv()
+            except (EOFError, OSError):
+                log.warning("the supervisor is gone; leaving")
+                os._exit(0)
+            match message:
+                case Configure():
+                    self._configured = message
+                case LoadModel():
+                    threading.Thread(target=self._load, args=(message,), name="loader", daemon=True).start()
+                case UnloadModel():
+                    threading.Thread(target=self._unload, args=(message.name,), name="unloader", daemon=True).start()
+                case AddCamera():
+                    self._add(message)
+                case RemoveCamera():
+                    feed = self._feeds.pop(message.name)
+                    threading.Thread(target=self._remove, args=(feed,), name="closer", daemon=True).start()
+                case Drain():
+                    drain = message
+        self._drain(drain.patience_s)
+
+    def _load(self, message: LoadModel) -> None:
+        spec = message.spec
+        scheduler = self._scheduler(spec.name)
+        configured = self._configured
+        assert configured is not None
+        try:
+            engine = make_engine(message.info, spec, threads=configured.threads)
+            decode = make_decoder(message.info, confidence=spec.confidence, nms_iou=spec.nms_iou, classes=spec.classes)
+        except CamsliceError as error:
+            scheduler.give_up(str(error))
+            return
+        except Exception as error:
+            log.exception("model %s could not be loaded", spec.name)
+            scheduler.give_up(f"could not be loaded: {error}")
+            return
+        before = scheduler.use(LoadedModel(engine, decode, message.info.input.centred, message.number))
+        info = engine.info
+        self._say(
+            ModelLoaded(
+                spec.name,
+                message.number,
+                info.backend,
+                info.device,
+                info.precision,
+                info.input_width,
+                info.input_height,
+                max(1, info.batches // 2),
+            )
+        )
+        if before is not None:
+            before.engine.close()
+
+    def _unload(self, model: str) -> None:
+        loaded = self._schedulers.pop(model).give_up("unloaded")
+        if loaded is not None:
+            loaded.engine.close()
+
+    def _scheduler(self, model: str) -> Scheduler:
+        if model not in self._schedulers:
+            configured = self._configured
+            assert configured is not None
+            latency_ms = None if configured.pace is Pace.LOSSLESS else configured.objective.latency_ms
+
+            def stopped(reason: str) -> None:
+                self._say(ModelStopped(model, reason))
+
+            self._schedulers[model] = Scheduler(latency_ms, self._ledger, self._outbox, self._previews, stopped)
+        return self._schedulers[model]
+
+    def _add(self, message: AddCamera) -> None:
+        configured = self._configured
+        assert configured is not None
+        spec = message.spec
+        streams = []
+        for model, row in message.rows.items():
+            scheduler = self._scheduler(model)
+            scheduler.open(row, mailbox_depth(configured.objective, spec.fps, spec.freshness))
+            streams.append(Stream(row, scheduler))
+        feed = CameraFeed(
+            spec,
+            configured.pace,
+            streams,
+            self._ledger,
+            message.generation,
+            message.first_sequence,
+            lambda name, state, reason: self._say(CameraChanged(name, state, reason)),
+        )
+        self._feeds[spec.name] = feed
+        feed.start()
+
+    def _remove(self, feed: CameraFeed) -> None:
+        feed.stop()
+        feed.finish(_CLOSE_PATIENCE_S)
+        self._say(CameraClosed(feed.spec.name))
+
+    def _drain(self, patience_s: float) -> None:
+        feeds = list(self._feeds.values())
+        for feed in feeds:
+            feed.stop()
+        for feed in feeds:
+            feed.finish(patience_s)
+        self._say(Heartbeat({name: scheduler.busy_ns for name, scheduler in self._schedulers.items()}))
+        self._unsent.put(None)
+        self._speaker.join(patience_s)
+
+    def _say(self, message: FromPod) -> None:
+        self._unsent.put(message)
+
+    def _speak(self) -> None:
+        while (message := self._unsent.get()) is not None:
+            try:
+                self._pipe.send(message)
+            except OSError:
+                return  # the main thread sees the same end of the pipe
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Start from the descriptors that the supervisor passed."""
+    faulthandler.enable()
+    parser = argparse.ArgumentParser()
+    for name in ("pipe", "ledger", "outbox", "previews"):
+        parser.add_argument(f"--{name}", required=True)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=os.environ.get("CAMSLICE_LOG", "WARNING"), format="camslice pod: %(message)s")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the supervisor decides
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    import cv2
+
+    cv2.setNumThreads(1)  # decoder and engine threads are the parallelism here
+    buffers = [SharedRegion(*map(int, value.split(":"))).buffer for value in (given.ledger, given.outbox, given.previews)]
+    Pod(Connection(int(given.pipe)), Ledger(buffers[0]), Outbox(buffers[1]), Previews(buffers[2])).run()
+    sys.stderr.flush()
+    os._exit(0)  # engines and decoders are idle by now; their libraries' own tear-down only costs time
+
+
+if __name__ == "__main__":
+    main()

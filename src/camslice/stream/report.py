@@ -1,0 +1,95 @@
+"""The JSON object of `camslice run`: every stream and the fleet, from counts and histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from camslice.fleet.accounting import FrameCounts, total_of
+from camslice.fleet.histogram import Histogram
+from camslice.fleet.types import Fleet, Objective, StreamKey, usd_per_camera_month
+from camslice.stream.statistics import merged
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReport:
+    """One stream over the whole run. `age_ms`: since its newest analysed frame was captured, None if there is none."""
+
+    key: StreamKey
+    frames: FrameCounts
+    stages: Mapping[str, Histogram]
+    detections: Mapping[str, int]
+    age_ms: float | None
+
+
+def run_report(
+    fleet: Fleet, streams: Sequence[StreamReport], duration_s: float, memory_mb: float, cpu_cores: float
+) -> dict[str, object]:
+    """Keys as in the command line's contract; times in ms, memory in MB (10^6 bytes), money in US dollars."""
+    frames = total_of(stream.frames for stream in streams)
+    stages = merged([stream.stages for stream in streams])
+    cameras = {stream.key.camera for stream in streams}
+    usd = usd_per_camera_month(fleet.machine, len(cameras))
+    return {
+        "duration_s": round(duration_s, 3),
+        "streams": [_stream(stream, duration_s) for stream in streams],
+        "fleet": {
+            "cameras": len(cameras),
+            "analysed_fps": _rate(frames.analysed, duration_s),
+            "memory_mb": round(memory_mb, 1),
+            "cpu_cores": round(cpu_cores, 3),
+            "stages": _stages(stages),
+            "frames": frames_json(frames),
+            "objective": objective_json(fleet.objective, stages.get("total", Histogram()), frames, usd),
+            "usd_per_camera_month": None if usd is None else round(usd, 4),
+        },
+    }
+
+
+def frames_json(frames: FrameCounts) -> dict[str, float | int]:
+    """The *frames* object: fates, what stands outside the identity, and the drop rate."""
+    names = ("captured", "analysed", "gated", "predicted", "superseded", "stale", "failed", "in_flight")
+    outside = ("decoded", "corrupt", "missed")
+    counts: dict[str, float | int] = {name: getattr(frames, name) for name in (*names, *outside)}
+    return {**counts, "drop_rate": round(frames.drop_rate, 6)}
+
+
+def objective_json(
+    objective: Objective, total: Histogram, frames: FrameCounts, usd: float | None
+) -> dict[str, float | bool | None]:
+    """The *objective* object. `p_all_ms`: a dropped frame counts as infinitely late, None stands for infinite."""
+    p_all_ms = total.percentile(objective.percentile, infinite=frames.dropped)
+    met = (
+        p_all_ms is not None
+        and p_all_ms <= objective.latency_ms
+        and frames.drop_rate <= objective.drop_rate
+        and (usd is None or objective.usd_per_camera_month is None or usd <= objective.usd_per_camera_month)
+    )
+    return {
+        "latency_ms": objective.latency_ms,
+        "percentile": objective.percentile,
+        "p_all_ms": None if p_all_ms is None else round(p_all_ms, 3),
+        "drop_rate": round(frames.drop_rate, 6),
+        "recall": None,
+        "met": met,
+    }
+
+
+def _stream(stream: StreamReport, duration_s: float) -> dict[str, object]:
+    return {
+        "camera": stream.key.camera,
+        "model": stream.key.model,
+        "frames": frames_json(stream.frames),
+        "stages": _stages(stream.stages),
+        "detections": dict(stream.detections),
+        "fps": _rate(stream.frames.analysed, duration_s),
+        "age_ms": None if stream.age_ms is None else round(stream.age_ms, 1),
+    }
+
+
+def _stages(stages: Mapping[str, Histogram]) -> dict[str, dict[str, float | int | None]]:
+    return {name: histogram.as_latency() for name, histogram in stages.items()}
+
+
+def _rate(count: int, duration_s: float) -> float:
+    return round(count / duration_s, 3) if duration_s > 0 else 0.0

@@ -1,0 +1,334 @@
+"""Hands the frames of many cameras to one engine: the earliest deadline first, scaled only when their turn has come.
+
+The scheduler has no thread. Work is done by whoever makes it possible: a decoder thread that brings a frame while the engine
+has a free batch, or an engine thread that has just given a batch back. A scheduling thread in between would cost two
+context switches and two more turns at the interpreter's lock per frame.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from camslice.engine.protocol import Batch, Engine, InferenceTimes, Outputs
+from camslice.fleet.accounting import Fate
+from camslice.fleet.deadlines import DeadlineQueue
+from camslice.fleet.geometry import Letterbox, Region
+from camslice.fleet.stages import StageTimes
+from camslice.models.decoders.protocol import OutputDecoder
+from camslice.models.detections import Detections
+from camslice.stream.ledger import Ledger
+from camslice.stream.outbox import Outbox, Record
+from camslice.stream.previews import Previews
+from camslice.video.frame import Frame
+
+log = logging.getLogger(__name__)
+
+ERRORS_IN_A_ROW = 5
+"""So many failed batches one after another stop the model: it is broken, not unlucky."""
+_SERVICE_WEIGHT = 0.1
+
+
+@dataclass(slots=True)
+class Request:
+    """A frame, the region of it that is to be analysed, and when it joined its mailbox."""
+
+    row: int
+    handle: int
+    generation: int
+    frame: Frame
+    region: Region
+    joined_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """An engine with the meaning of its answers. `centred`: where it expects the padding; `number` marks its results."""
+
+    engine: Engine
+    decode: OutputDecoder
+    centred: bool
+    number: int
+
+
+class Scheduler:
+    """One model's mailboxes and its engine. Every method may be called from any thread.
+
+    Owns the requests that wait or are being analysed; owns the engine from `use` until the next `use` or `close`.
+    """
+
+    def __init__(
+        self,
+        latency_ms: float | None,
+        ledger: Ledger,
+        outbox: Outbox,
+        previews: Previews,
+        on_stopped: Callable[[str], None],
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """`latency_ms` None: pace `lossless`, in which `offer` waits for room and nothing goes stale."""
+        self._clock_ns = clock_ns
+        self._latency_ns = None if latency_ms is None else int(latency_ms * 1e6)
+        self._ledger = ledger
+        self._outbox = outbox
+        self._previews = previews
+        self._on_stopped = on_stopped
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._queue: DeadlineQueue[Request] = DeadlineQueue(self._latency_ns)
+        self._model: LoadedModel | None = None
+        self._at_work: dict[int, int] = {}
+        self._service_ns = 0.0
+        self._errors_in_a_row = 0
+        self._broken = False
+        self.busy_ns = 0
+        """Device time used so far."""
+
+    def use(self, model: LoadedModel) -> LoadedModel | None:
+        """Analyse with this model from the next frame on. Returns the one used so far: close its engine."""
+        model.engine.on_free(self._pump)
+        with self._lock:
+            before, self._model = self._model, model
+            self._broken = False
+            self._errors_in_a_row = 0
+        self._pump()
+        return before
+
+    def give_up(self, reason: str) -> LoadedModel | None:
+        """Analyse no more: what waits, and every frame that still comes, fails. Returns the model used so far."""
+        with self._lock:
+            before, self._model = self._model, None
+            self._broken = True
+            for request in self._everything_waiting():
+                self._ledger.ended(request.row, request.handle, Fate.FAILED)
+            self._room.notify_all()
+        self._on_stopped(reason)
+        return before
+
+    def open(self, row: int, depth: int) -> None:
+        """Let a stream bring frames; at most `depth` of them wait."""
+        with self._lock:
+            self._queue.open(row, depth)
+            self._at_work.setdefault(row, 0)
+
+    def close(self, row: int, patience_s: float) -> None:
+        """The stream brings no more frames: let those it has be analysed, give up what is left after `patience_s`."""
+        with self._room:
+            self._room.wait_for(lambda: not self._busy_with(row), patience_s)
+            for request in self._queue.close(row):
+                self._ledger.ended(request.row, request.handle, Fate.FAILED)
+            self._room.wait_for(lambda: not self._at_work[row], patience_s)
+            del self._at_work[row]
+
+    def offer(self, row: int, frame: Frame, generation: int, stopping: threading.Event) -> None:
+        """A frame of a stream is due. At pace `lossless` this waits for room (or until `stopping`)."""
+        joined_ns = self._clock_ns()
+        region = Region(0, 0, frame.picture.width, frame.picture.height)
+        with self._room:
+            while self._latency_ns is None and not self._queue.has_room(row) and not self._broken:
+                if stopping.is_set():
+                    return
+                self._room.wait(0.1)
+            handle = self._ledger.captured(row)
+            if self._broken:
+                self._ledger.ended(row, handle, Fate.FAILED)
+                return
+            request = Request(row, handle, generation, frame, region, joined_ns)
+            pushed_out = self._queue.offer(row, frame.stamp.captured_ns, request)
+            if pushed_out is not None:
+                self._ledger.ended(row, pushed_out.handle, Fate.SUPERSEDED)
+        self._pump()
+
+    def _pump(self) -> None:
+        """Start batches while the engine has a free one and frames wait."""
+        while True:
+            with self._lock:
+                model = self._model
+                if model is None or not len(self._queue):
+                    return
+                batch = model.engine.acquire()
+                if batch is None:
+                    return
+                requests = self._take(model.engine.info.max_batch)
+            if not requests:
+                batch.release()
+                continue
+            self._start(model, batch, requests)
+
+    def _take(self, limit: int) -> list[Request]:
+        """The next requests, at most `limit`; those gone stale on the way meet their fate here. Lock is held."""
+        now_ns = self._clock_ns()
+        taken: list[Request] = []
+        while len(taken) < limit:
+            request, stale = self._queue.take(now_ns, self._expected_service_ns())
+            for late in stale:
+                self._service_ns *= 0.9
+                self._ledger.ended(late.row, late.handle, Fate.STALE)
+            if request is None:
+                break
+            self._at_work[request.row] += 1
+            taken.append(request)
+        if self._latency_ns is None or not taken:
+            self._room.notify_all()
+        return taken
+
+    def _expected_service_ns(self) -> int:
+        """What a frame taken now will still need. Never more than half of the objective, and less with each frame given up
+        for it, so that one hiccup of the machine cannot make every later frame look hopeless."""
+        return int(min(self._service_ns, (self._latency_ns or 0) / 2))
+
+    def _start(self, model: LoadedModel, batch: Batch, taken: Sequence[Request]) -> None:
+        taken_ns = self._clock_ns()
+        requests, letterboxes = self._scale(model, batch, taken, taken_ns)
+        if not requests:
+            batch.release()
+            return
+        scaled_ns = self._clock_ns()
+
+        def done(batch: Batch, outputs: Outputs, times: InferenceTimes, error: Exception | None) -> None:
+            self._finish(model, batch, requests, letterboxes, (taken_ns, scaled_ns), outputs, times, error)
+
+        try:
+            batch.start(len(requests), done)
+        except Exception as error:
+            self._fail(requests, error)
+            batch.release()
+
+    def _scale(
+        self, model: LoadedModel, batch: Batch, taken: Sequence[Request], now_ns: int
+    ) -> tuple[list[Request], list[Letterbox]]:
+        """Scale every region into its slot. A picture that cannot be scaled fails alone: that is no fault of the model."""
+        info = model.engine.info
+        requests: list[Request] = []
+        letterboxes: list[Letterbox] = []
+        for request in taken:
+            letterbox = _letterbox(request.region, info.input_width, info.input_height, model.centred)
+            try:
+                request.frame.picture.scale_into(batch.slot_for(len(requests), letterbox), letterbox)
+                self._previews.offer(request.row, request.frame, now_ns)
+            except Exception as error:
+                log.warning("a frame could not be scaled: %s", error)
+                self._ledger.ended(request.row, request.handle, Fate.FAILED)
+                with self._lock:
+                    self._leave([request])
+                continue
+            requests.append(request)
+            letterboxes.append(letterbox)
+        return requests, letterboxes
+
+    def _finish(
+        self,
+        model: LoadedModel,
+        batch: Batch,
+        requests: Sequence[Request],
+        letterboxes: Sequence[Letterbox],
+        stamps: tuple[int, int],
+        outputs: Outputs,
+        times: InferenceTimes,
+        error: Exception | None,
+    ) -> None:
+        post_ns = self._clock_ns()
+        found: list[Detections] = []
+        if error is None:
+            try:
+                for index, letterbox in enumerate(letterboxes):
+                    raw = model.decode(outputs, index)
+                    found.append(Detections(letterbox.to_source(raw.boxes), raw.confidence, raw.class_id))
+            except Exception as decoding_error:
+                error = decoding_error
+        finished_ns = self._clock_ns()
+        if error is None:
+            for request, detections in zip(requests, found, strict=True):
+                self._outbox.put(_record(request, detections, model.number, stamps, times, post_ns, finished_ns))
+                self._ledger.ended(request.row, request.handle, Fate.ANALYSED)
+            self._note_success(requests, times, finished_ns - stamps[0])
+        else:
+            self._fail(requests, error)
+        batch.release()
+
+    def _note_success(self, requests: Sequence[Request], times: InferenceTimes, service_ns: int) -> None:
+        with self._lock:
+            self.busy_ns += times.ended_ns - times.began_ns
+            self._errors_in_a_row = 0
+            self._service_ns += _SERVICE_WEIGHT * (service_ns - self._service_ns)
+            self._leave(requests)
+
+    def _fail(self, requests: Sequence[Request], error: Exception) -> None:
+        """These frames failed; so many failures in a row stop the model, and every waiting frame fails with it."""
+        log.warning("%d frame(s) failed: %s", len(requests), error, exc_info=log.isEnabledFor(logging.DEBUG))
+        reason = None
+        with self._lock:
+            self._errors_in_a_row += 1
+            failed = list(requests)
+            if self._errors_in_a_row >= ERRORS_IN_A_ROW and not self._broken:
+                self._broken = True
+                reason = f"stopped after {ERRORS_IN_A_ROW} errors in a row: {error}"
+            if self._broken:
+                failed += self._everything_waiting()
+            for request in failed:
+                self._ledger.ended(request.row, request.handle, Fate.FAILED)
+            self._leave(requests)
+        if reason:
+            self._on_stopped(reason)
+
+    def _everything_waiting(self) -> list[Request]:
+        requests: list[Request] = []
+        while len(self._queue):
+            request, stale = self._queue.take(0, 0)
+            requests += stale if request is None else [*stale, request]
+        return requests
+
+    def _leave(self, requests: Sequence[Request]) -> None:
+        """These requests are no longer at work. Lock is held."""
+        for request in requests:
+            self._at_work[request.row] -= 1
+        self._room.notify_all()
+
+    def _busy_with(self, row: int) -> bool:
+        return bool(self._queue.waiting(row) or self._at_work[row])
+
+
+@lru_cache(maxsize=4096)
+def _letterbox(region: Region, width: int, height: int, centred: bool) -> Letterbox:
+    return Letterbox.fit(region, width, height, centred=centred)
+
+
+def _record(
+    request: Request,
+    detections: Detections,
+    model: int,
+    stamps: tuple[int, int],
+    times: InferenceTimes,
+    post_ns: int,
+    finished_ns: int,
+) -> Record:
+    """The stage clock: each interval from its own two stamps; `queue` is the mailbox and the engine's own waiting."""
+    stamp = request.frame.stamp
+    taken_ns, scaled_ns = stamps
+    waited_ns = (taken_ns - request.joined_ns) + (times.began_ns - scaled_ns)
+    stages = StageTimes(
+        decode=(stamp.decoded_ns - stamp.captured_ns) / 1e6,
+        gate=0.0,
+        preprocess=(scaled_ns - taken_ns) / 1e6,
+        queue=waited_ns / 1e6,
+        network=times.network_ns / 1e6,
+        inference=(times.ended_ns - times.began_ns - times.network_ns) / 1e6,
+        postprocess=(finished_ns - post_ns) / 1e6,
+        total=(finished_ns - stamp.captured_ns) / 1e6,
+    )
+    return Record(
+        request.row,
+        stamp.sequence,
+        stamp.captured_at_s,
+        stamp.pts_s,
+        request.frame.picture.width,
+        request.frame.picture.height,
+        request.generation,
+        model,
+        stages,
+        detections,
+    )

@@ -1,0 +1,115 @@
+"""What the results of each stream add up to: stage histograms, counts by label, and the last ten seconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from camslice.fleet.histogram import BINS, Histogram, bins_of
+from camslice.fleet.stages import STAGES, StageTimes
+from camslice.fleet.types import StreamKey
+from camslice.stream.results import FrameResult
+
+RECENT_S = 10.0
+_FIELDS = StageTimes._fields
+_ROWS = np.arange(len(_FIELDS))
+
+
+@dataclass(slots=True)
+class StreamStatistics:
+    """One stream since the start. `recent` holds (monotonic second, total ms) of the last ten seconds."""
+
+    counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((len(_FIELDS), BINS), np.int64))
+    sums_ms: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(_FIELDS)))
+    maxima_ms: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(_FIELDS)))
+    labels: Counter[str] = field(default_factory=Counter)
+    recent: deque[tuple[float, float]] = field(default_factory=deque)
+    newest_captured_at_s: float | None = None
+
+    def stages(self) -> dict[str, Histogram]:
+        """A histogram for each stage that took part, and for `total`."""
+        return {
+            name: Histogram(self.counts[i].copy(), float(self.sums_ms[i]), float(self.maxima_ms[i]))
+            for i, name in enumerate(_FIELDS)
+            if name not in ("gate", "network") or self.sums_ms[i] > 0
+        }
+
+
+class Statistics:
+    """Statistics of every stream. Thread-safe: one thread adds, others read copies."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._streams: dict[StreamKey, StreamStatistics] = {}
+
+    def add(self, results: Sequence[FrameResult]) -> None:
+        """Take in a batch of results."""
+        if not results:
+            return
+        values = np.array([result.stages for result in results], np.float64)
+        np.maximum(values, 0.0, out=values)
+        bins = bins_of(values)
+        now = self._clock()
+        with self._lock:
+            for result, row, where in zip(results, values, bins, strict=True):
+                stream = self._streams.get(result.stream) or self._streams.setdefault(result.stream, StreamStatistics())
+                stream.counts[_ROWS, where] += 1
+                stream.sums_ms += row
+                np.maximum(stream.maxima_ms, row, out=stream.maxima_ms)
+                stream.newest_captured_at_s = result.captured_at_s
+                stream.recent.append((now, result.stages.total))
+                _forget_old(stream.recent, now)
+                for class_id in result.detections.class_id.tolist():
+                    stream.labels[result.labels[class_id]] += 1
+
+    def stages(self, keys: Sequence[StreamKey]) -> dict[StreamKey, dict[str, Histogram]]:
+        """Stage histograms of these streams; a stream without results has none."""
+        with self._lock:
+            return {key: self._streams[key].stages() if key in self._streams else {} for key in keys}
+
+    def labels(self, key: StreamKey) -> Mapping[str, int]:
+        """Detections by label."""
+        with self._lock:
+            return dict(self._streams[key].labels) if key in self._streams else {}
+
+    def recent(self, key: StreamKey) -> tuple[float, float | None]:
+        """Analysed frames/s and p95 in ms over the last ten seconds."""
+        now = self._clock()
+        with self._lock:
+            stream = self._streams.get(key)
+            if stream is None:
+                return 0.0, None
+            _forget_old(stream.recent, now)
+            totals = [total for _, total in stream.recent]
+            span = min(RECENT_S, max(1.0, now - stream.recent[0][0])) if totals else RECENT_S
+        return len(totals) / span, float(np.percentile(totals, 95)) if totals else None
+
+    def newest_captured_at_s(self, key: StreamKey) -> float | None:
+        """UTC second at which the newest analysed frame was captured."""
+        with self._lock:
+            stream = self._streams.get(key)
+            return None if stream is None else stream.newest_captured_at_s
+
+
+def merged(histograms: Sequence[Mapping[str, Histogram]]) -> dict[str, Histogram]:
+    """The sum over streams, stage by stage, in the order of a frame's life."""
+    total: dict[str, Histogram] = {}
+    for name in (*STAGES, "total"):
+        parts = [each[name] for each in histograms if name in each]
+        if parts:
+            total[name] = Histogram()
+            for part in parts:
+                total[name].merge(part)
+    return total
+
+
+def _forget_old(recent: deque[tuple[float, float]], now: float) -> None:
+    while recent and recent[0][0] < now - RECENT_S:
+        recent.popleft()

@@ -1,0 +1,91 @@
+"""Pictures for the page: a frame that the analysis process left, with the boxes that were found in just that frame."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from camslice.stream.previews import PreviewPicture
+from camslice.stream.results import FrameResult
+from camslice.stream.supervisor import Supervisor
+from camslice.web.drawing import draw_preview
+from camslice.web.view import Preview
+
+WATCH_S = 3.0
+_KEPT = 64
+
+
+class PreviewDesk:
+    """Matches pictures with results by sequence number and draws them, for watched cameras only. Thread-safe."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._lock = threading.Lock()
+        self._watched_until_s: dict[str, float] = {}
+        self._results: dict[str, dict[int, FrameResult]] = {}
+        self._pictures: dict[str, PreviewPicture] = {}
+        self._previews: dict[str, Preview] = {}
+
+    def watch(self, cameras: Sequence[str]) -> None:
+        """Ask for pictures of these cameras for the next three seconds, and forget those nobody asks for any more."""
+        now = time.monotonic()
+        with self._lock:
+            self._watched_until_s |= dict.fromkeys(cameras, now + WATCH_S)
+            for name in [name for name, until_s in self._watched_until_s.items() if until_s < now]:
+                for store in (self._watched_until_s, self._results, self._pictures, self._previews):
+                    store.pop(name, None)  # type: ignore[attr-defined]  # a tuple of differently typed dicts
+        for name in cameras:
+            self._supervisor.watch(name, WATCH_S)
+
+    def take(self, results: Sequence[FrameResult]) -> None:
+        """Keep the newest results of watched cameras until their pictures are fetched."""
+        with self._lock:
+            for result in results:
+                name = result.stream.camera
+                if name in self._watched_until_s:
+                    kept = self._results.setdefault(name, {})
+                    kept[result.sequence] = result
+                    if len(kept) > _KEPT:
+                        del kept[next(iter(kept))]
+
+    def preview(self, camera: str, newer_than: int) -> Preview | None:
+        """The newest picture with its boxes, if it is newer than `newer_than`."""
+        picture = self._supervisor.take_preview(camera)
+        with self._lock:
+            if picture is not None:
+                self._pictures[camera] = picture
+            waiting = self._pictures.get(camera)
+            result = self._results.get(camera, {}).get(waiting.sequence) if waiting else None
+        if waiting is not None and result is not None:
+            preview = _drawn(waiting, result)
+            with self._lock:
+                self._pictures.pop(camera, None)
+                self._previews[camera] = preview
+        newest = self._previews.get(camera)
+        return newest if newest is not None and newest.sequence > newer_than else None
+
+
+def _drawn(picture: PreviewPicture, result: FrameResult) -> Preview:
+    scale = np.array([picture.width / result.width, picture.height / result.height] * 2, np.float32)
+    found = replace(result.detections, boxes=result.detections.boxes * scale)
+    jpeg = draw_preview(_bgr(picture), found, result.labels)
+    return Preview(result.stream.camera, result.sequence, result.captured_at_s, jpeg, result.detections)
+
+
+def _bgr(picture: PreviewPicture) -> npt.NDArray[np.uint8]:
+    """uint8 [H, W, 3] through the frame's own colour matrix."""
+    height, width = picture.height, picture.width
+    luma, quarter = height * width, height * width // 4
+    flat = picture.i420.reshape(-1)
+    chroma = [
+        cv2.resize(flat[start : start + quarter].reshape(height // 2, width // 2), (width, height))
+        for start in (luma, luma + quarter)
+    ]
+    planes = cv2.merge([flat[:luma].reshape(height, width), *chroma])
+    return np.asarray(cv2.transform(planes, picture.colour[::-1]), np.uint8)

@@ -1,0 +1,180 @@
+"""The running fleet as the page, the API and the metrics see it: a supervisor, its statistics and its sinks, in one view."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from camslice.events.sink import Sink
+from camslice.fleet.errors import FleetError
+from camslice.fleet.types import CameraSpec, Fleet, StreamKey
+from camslice.measure.processes import Usage
+from camslice.models.model import ModelInfo
+from camslice.stream.report import StreamReport, run_report
+from camslice.stream.results import FrameResult
+from camslice.stream.statistics import Statistics
+from camslice.stream.supervisor import CameraLife, Supervisor
+from camslice.web.busy import Occupancy
+from camslice.web.previews import PreviewDesk
+from camslice.web.view import CameraStatus, EngineStatus, FleetStatus, Preview, StreamStatus
+
+
+class SupervisedFleet:
+    """Implements `RunningFleet`. Thread-safe. Owns nothing but the overlay of cameras added and removed by hand."""
+
+    def __init__(self, supervisor: Supervisor, statistics: Statistics, sinks: Sequence[Sink]) -> None:
+        self._supervisor = supervisor
+        self._statistics = statistics
+        self._sinks = sinks
+        self._usage = Usage()
+        self._occupancy = Occupancy()
+        self._desk = PreviewDesk(supervisor)
+        self._started_s = time.monotonic()
+        self._ended_s: float | None = None
+        self._last_usage: tuple[float, float] | None = None
+        self._lock = threading.Lock()
+        self._models: Mapping[str, ModelInfo] = {name: life.info for name, life in supervisor.models().items()}
+        self._declared = supervisor.fleet
+        self._added: dict[str, CameraSpec] = {}
+        self._removed: set[str] = set()
+        self.problem: str | None = None
+        """What is wrong with the fleet file as it lies there now, or None."""
+
+    def begin(self) -> None:
+        """Cameras run from now on: durations count from here."""
+        self._started_s = time.monotonic()
+
+    def end(self) -> None:
+        """Cameras stop now: what the processes took is read for the last time, while they are there."""
+        self._ended_s = time.monotonic()
+        self._last_usage = self._measure(fresh=True)
+
+    def take(self, results: Sequence[FrameResult]) -> None:
+        """Results for the pictures that are being watched."""
+        self._desk.take(results)
+
+    def declare(self, fleet: Fleet, models: Mapping[str, ModelInfo]) -> None:
+        """The fleet file says something new. Cameras added or removed by hand stay so. Raises FleetError."""
+        with self._lock:
+            self._supervisor.apply(self._overlaid(fleet), models)
+            self._declared, self._models = fleet, models
+
+    def add_camera(self, camera: CameraSpec) -> None:
+        """Start a camera beside the others."""
+        with self._lock:
+            current = self._supervisor.fleet
+            if any(known.name == camera.name for known in current.cameras):
+                raise FleetError(f"camera {camera.name}: there is already one of that name; choose another.")
+            unknown = [model for model in camera.models if model not in current.models]
+            if unknown:
+                known_models = ", ".join(current.models)
+                raise FleetError(f"camera {camera.name}: there is no model {unknown[0]}; this fleet has {known_models}.")
+            self._added[camera.name] = camera
+            self._removed.discard(camera.name)
+            self._supervisor.apply(self._overlaid(self._declared), self._models)
+
+    def remove_camera(self, name: str) -> None:
+        """Stop a camera."""
+        with self._lock:
+            if all(known.name != name for known in self._supervisor.fleet.cameras):
+                raise FleetError(f"camera {name}: there is none of that name.")
+            self._added.pop(name, None)
+            self._removed.add(name)
+            self._supervisor.apply(self._overlaid(self._declared), self._models)
+
+    def _overlaid(self, fleet: Fleet) -> Fleet:
+        kept = [camera for camera in fleet.cameras if camera.name not in self._removed and camera.name not in self._added]
+        return replace(fleet, cameras=(*kept, *self._added.values()))
+
+    def watch(self, cameras: Sequence[str]) -> None:
+        """Ask for previews for the next three seconds."""
+        self._desk.watch(cameras)
+
+    def preview(self, camera: str, newer_than: int) -> Preview | None:
+        """The newest preview."""
+        return self._desk.preview(camera, newer_than)
+
+    def status(self) -> FleetStatus:
+        """Everything at one instant."""
+        supervisor = self._supervisor
+        memory_mb, cpu_cores = self._measure()
+        return FleetStatus(
+            fleet=supervisor.fleet,
+            generation=supervisor.generation,
+            uptime_s=self._uptime_s(),
+            cameras=[_camera(life) for life in supervisor.cameras().values()],
+            streams=self._streams(),
+            engines=self._engines(),
+            memory_mb=memory_mb,
+            cpu_cores=cpu_cores,
+            restarts=supervisor.restarts,
+            dropped_results=self._dropped(),
+            problems=self._problems(),
+        )
+
+    def report(self) -> Mapping[str, object]:
+        """The JSON object of `camslice run`, over every stream that ran."""
+        counts = self._supervisor.counts()
+        stages = self._statistics.stages(list(counts))
+        streams = [
+            StreamReport(key, frames, stages[key], self._statistics.labels(key), self._age_ms(key))
+            for key, frames in counts.items()
+        ]
+        return run_report(self._supervisor.fleet, streams, self._uptime_s(), *self._measure())
+
+    def _uptime_s(self) -> float:
+        return (time.monotonic() if self._ended_s is None else self._ended_s) - self._started_s
+
+    def _measure(self, *, fresh: bool = False) -> tuple[float, float]:
+        """PSS in MB over all processes, and cores in use."""
+        if self._last_usage is not None:
+            return self._last_usage
+        pod = self._supervisor.pid
+        pids = [os.getpid()] if pod is None else [os.getpid(), pod]
+        return self._usage.memory_mb(pids, fresh=fresh), self._usage.cpu_cores(pids)
+
+    def _streams(self) -> list[StreamStatus]:
+        counts = self._supervisor.counts()
+        wanted = {StreamKey(camera.name, model) for camera in self._supervisor.fleet.cameras for model in camera.models}
+        keys = [key for key in counts if key in wanted]
+        stages = self._statistics.stages(keys)
+        streams = []
+        for key in keys:
+            fps, p95_ms = self._statistics.recent(key)
+            labels = self._statistics.labels(key)
+            streams.append(StreamStatus(key, counts[key], stages[key], labels, fps, self._age_ms(key), p95_ms))
+        return streams
+
+    def _engines(self) -> list[EngineStatus]:
+        engines = []
+        for name, life in self._supervisor.models().items():
+            loaded = life.loaded
+            occupancy = self._occupancy.of(name, life.busy_ns, loaded.queues if loaded else 1)
+            backend, device, precision = (
+                (loaded.backend, loaded.device, loaded.precision) if loaded else (str(life.spec.backend), "", "")
+            )
+            engines.append(EngineStatus(name, backend, device, precision, life.info.licence, occupancy, life.problem))
+        return engines
+
+    def _age_ms(self, key: StreamKey) -> float | None:
+        newest = self._statistics.newest_captured_at_s(key)
+        return None if newest is None else max(0.0, (time.time() - newest) * 1000.0)
+
+    def _dropped(self) -> dict[str, int]:
+        dropped = {f"{sink.name}: {cause}": count for sink in self._sinks for cause, count in sink.dropped.items()}
+        if self._supervisor.dropped_results:
+            dropped["outbox: full"] = self._supervisor.dropped_results
+        return dropped
+
+    def _problems(self) -> list[str]:
+        models = [f"model {name}: {life.problem}" for name, life in self._supervisor.models().items() if life.problem]
+        sinks = [f"{sink.name}: {sink.problem}" for sink in self._sinks if sink.problem]
+        return [*([self.problem] if self.problem else []), *models, *sinks]
+
+
+def _camera(life: CameraLife) -> CameraStatus:
+    spec = life.spec
+    return CameraStatus(spec.name, spec.source.redacted, spec.fps, spec.models, life.state, life.reason)
