@@ -84,9 +84,11 @@ class _Prefix:
         scaled = self._add("Mul", column, self._constant(np.float32(self._scale)))
         return self._add("Reshape", scaled, self._constant(np.array([0, 3, 1, 1], np.int64)))
 
-    def _add(self, kind: str, *inputs: str, **attributes: object) -> str:
+    def _add(self, kind: str, *inputs: str, **attributes: str | int | list[int]) -> str:
         output = f"{_PREFIX}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
+        node = helper.make_node(kind, list(inputs), [output])
+        node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
+        self.nodes.append(node)
         return output
 
     def _constant(self, value: np.ndarray | np.generic) -> str:

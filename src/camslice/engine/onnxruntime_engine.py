@@ -9,12 +9,12 @@ import logging
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from camslice.engine.batch_pool import BatchPool
 from camslice.engine.protocol import EngineInfo, InferenceTimes, OnDone, Outputs
 from camslice.engine.slots import Layout, SlotArrays
 from camslice.engine.telemetry import switch_off_telemetry
@@ -35,6 +35,7 @@ PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
 }
 QUEUE_FACTOR = 2
+CLOSE_PATIENCE_S = 5.0
 _GPU_QUEUES = 1
 
 
@@ -60,11 +61,10 @@ class OnnxRuntimeEngine:
             "onnxruntime", device, "fp32", width, height, max_batch, queues * QUEUE_FACTOR, threads, info.sha256
         )
         self._started: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
-        self._wake: Callable[[], None] = _nobody
-        self._free = deque(
-            _Batch(SlotArrays(layout, max_batch, width, height, info.input.pad), self._started.put, self._give_back)
-            for _ in range(queues * QUEUE_FACTOR)
-        )
+        self._pool = BatchPool[_Batch]()
+        for _ in range(queues * QUEUE_FACTOR):
+            arrays = SlotArrays(layout, max_batch, width, height, info.input.pad)
+            self._pool.add(_Batch(arrays, self._started.put, self._pool.take_back))
         self._threads = [threading.Thread(target=self._compute, name=f"onnx-{i}", daemon=True) for i in range(queues)]
         for thread in self._threads:
             thread.start()
@@ -76,25 +76,19 @@ class OnnxRuntimeEngine:
 
     def acquire(self) -> _Batch | None:
         """Lend a free batch, or None."""
-        try:
-            return self._free.popleft()
-        except IndexError:
-            return None
+        return self._pool.lend()
 
     def on_free(self, wake: Callable[[], None]) -> None:
         """Have `wake` called whenever a batch comes back."""
-        self._wake = wake
+        self._pool.on_free(wake)
 
     def close(self) -> None:
         """Finish what was started, then end the threads."""
+        self._pool.wait_until_all_are_back(CLOSE_PATIENCE_S)
         for _ in self._threads:
             self._started.put(None)
         for thread in self._threads:
             thread.join()
-
-    def _give_back(self, batch: _Batch) -> None:
-        self._free.append(batch)
-        self._wake()
 
     def _compute(self) -> None:
         while (batch := self._started.get()) is not None:
@@ -171,7 +165,3 @@ def _session(
     except Exception as error:
         reason = str(error).strip().splitlines()[-1]
         raise EngineError(f"model {info.name} ({info.path}): ONNX Runtime cannot load it: {reason}") from error
-
-
-def _nobody() -> None:
-    """Nobody waits for a free batch yet."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from camslice.engine.batch_pool import BatchPool
 from camslice.engine.protocol import EngineInfo, InferenceTimes, OnDone, Outputs
 from camslice.engine.slots import Layout, SlotArrays
 from camslice.engine.telemetry import switch_off_telemetry
@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 QUEUE_FACTOR = 2
 """Batches per device stream: one computes while the next is being filled."""
+CLOSE_PATIENCE_S = 5.0
+OVERDUE_NS = 1_000_000_000
+"""OpenVINO calls nobody back when the device fails a request, so one that takes this long is asked how it is."""
 
 
 class OpenVinoEngine:
@@ -59,16 +62,20 @@ class OpenVinoEngine:
         compiled, computed = _compile(info, width, height, layout, device, precision, threads, max_batch, cache)
         streams = max(1, int(compiled.get_property("NUM_STREAMS")))
         batches = streams * QUEUE_FACTOR
-        self._info = EngineInfo(
-            "openvino", device, computed, width, height, max_batch, batches, threads, info.sha256
+        self._info = EngineInfo("openvino", device, computed, width, height, max_batch, batches, threads, info.sha256)
+        self._pool = BatchPool[_Request]()
+        turns = _Turns(streams)
+        self._requests = tuple(
+            _Request(
+                compiled.create_infer_request(),
+                SlotArrays(layout, max_batch, width, height, info.input.pad),
+                turns,
+                self._pool.take_back,
+            )
+            for _ in range(batches)
         )
-        self._free: deque[_Request] = deque()
-        self._wake: Callable[[], None] = _nobody
-        self._turns = _Turns(streams)
-        for _ in range(batches):
-            arrays = SlotArrays(layout, max_batch, width, height, info.input.pad)
-            self._free.append(_Request(compiled.create_infer_request(), arrays, self._turns, self._give_back))
-        self._all = tuple(self._free)
+        for request in self._requests:
+            self._pool.add(request)
 
     @property
     def info(self) -> EngineInfo:
@@ -76,25 +83,22 @@ class OpenVinoEngine:
         return self._info
 
     def acquire(self) -> _Request | None:
-        """Lend a free request, or None."""
-        try:
-            return self._free.popleft()
-        except IndexError:
-            return None
+        """Lend a free request, or None. Looks on the way whether the device has failed one."""
+        overdue_ns = time.monotonic_ns() - OVERDUE_NS
+        for request in self._requests:
+            request.look_after(overdue_ns)
+        return self._pool.lend()
 
     def on_free(self, wake: Callable[[], None]) -> None:
         """Have `wake` called whenever a request comes back."""
-        self._wake = wake
+        self._pool.on_free(wake)
 
     def close(self) -> None:
         """Wait for running requests."""
-        for request in self._all:
+        for request in self._requests:
             request.wait()
-        self._free.clear()
-
-    def _give_back(self, request: _Request) -> None:
-        self._free.append(request)
-        self._wake()
+            request.look_after(time.monotonic_ns())
+        self._pool.wait_until_all_are_back(CLOSE_PATIENCE_S)
 
 
 class _Request:
@@ -109,7 +113,8 @@ class _Request:
         self._arrays = arrays
         self._turns = turns
         self._give_back = give_back
-        self._on_done: OnDone | None = None
+        self._on_done: list[OnDone] = []  # at most one; a list, because `pop` is atomic
+        self._started_ns = 0
         self._began_ns = 0
         self._count = 0
         self._bound = -1
@@ -129,7 +134,8 @@ class _Request:
             for name, tensor in self._tensors[count].items():
                 self._request.set_tensor(name, tensor)
             self._bound = count
-        self._on_done = on_done
+        self._on_done.append(on_done)
+        self._started_ns = time.monotonic_ns()
         self._turns.enter(self)
         self._request.start_async()
 
@@ -143,26 +149,39 @@ class _Request:
 
     def wait(self) -> None:
         """Block until the request is not running."""
-        self._request.wait()
+        try:
+            self._request.wait()
+        except RuntimeError:
+            log.debug("a request ended with an error")  # `look_after` delivers it
+
+    def look_after(self, started_before_ns: int) -> None:
+        """Deliver the device's failure of a request started before then, if that is what became of it."""
+        if not self._on_done or self._started_ns > started_before_ns:
+            return
+        try:
+            ended = self._request.wait_for(0)
+            reason = "no answer came"
+        except RuntimeError as error:
+            ended = True
+            reason = str(error).strip().splitlines()[-1]
+        if ended:
+            self._deliver([], EngineError(f"the device failed: {reason}"))
 
     def _done(self, _: object) -> None:
+        self._deliver([np.asarray(tensor.data, np.float32) for tensor in self._request.output_tensors], None)
+
+    def _deliver(self, outputs: Outputs, error: Exception | None) -> None:
         ended_ns = time.monotonic_ns()
-        on_done, self._on_done = self._on_done, None
-        assert on_done is not None
         try:
-            outputs, error = self._outputs()
+            on_done = self._on_done.pop()
+        except IndexError:
+            return
+        try:
             on_done(self, outputs, InferenceTimes(self._began_ns, ended_ns), error)
         except Exception:
             log.exception("a result could not be taken")
         finally:
             self._turns.leave()
-
-    def _outputs(self) -> tuple[Outputs, Exception | None]:
-        try:
-            self._request.wait()
-            return [_as_float(tensor.data) for tensor in self._request.output_tensors], None
-        except RuntimeError as error:
-            return [], EngineError(f"the device failed: {str(error).strip().splitlines()[-1]}")
 
 
 class _Turns:
@@ -237,11 +256,3 @@ def _precision(core: ov.Core, device: str, wanted: Precision) -> str:
     if not has_bf16:
         raise EngineError(f"precision bf16: {device} cannot compute in BF16; use `precision: auto` or fp32.")
     return "bf16"
-
-
-def _as_float(data: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
-    return np.asarray(data, np.float32)
-
-
-def _nobody() -> None:
-    """Nobody waits for a free request yet."""

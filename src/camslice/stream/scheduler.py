@@ -146,13 +146,13 @@ class Scheduler:
     def _pump(self) -> None:
         """Start batches while the engine has a free one and frames wait."""
         while True:
+            model = self._model
+            if model is None or not len(self._queue):
+                return
+            batch = model.engine.acquire()
+            if batch is None:
+                return  # whoever gives one back comes here next
             with self._lock:
-                model = self._model
-                if model is None or not len(self._queue):
-                    return
-                batch = model.engine.acquire()
-                if batch is None:
-                    return
                 requests = self._take(model.engine.info.max_batch)
             if not requests:
                 batch.release()
