@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts tests docs docs-serve bench lock clean
+.PHONY: help demo test lint types contracts tests docs docs-serve reference bench lock clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -34,6 +34,9 @@ docs: $(ENV)/.dev ## build the documentation into site/
 
 docs-serve: $(ENV)/.dev ## read the documentation while writing it
 	$(BIN)/mkdocs serve
+
+reference: $(ENV)/.dev ## write the reference pages that say what the code says
+	$(BIN)/python tools/reference.py
 
 bench: $(ENV)/.dev ## what this machine carries, beside the bare engine's speed
 	$(BIN)/python benchmarks/ceiling.py $(ARGS)
