@@ -63,7 +63,7 @@ STILL_COLOUR = YuvColour(Matrix.BT601, full_range=False)
 
 @lru_cache(maxsize=256)
 def yuv_colour(colorspace: int, color_range: int, pixel_format: str, height: int) -> YuvColour:
-    """The colour of a decoded frame, from FFmpeg's `colorspace`, `color_range` and pixel format; guesses what is unspecified."""
+    """The colour of a decoded frame from FFmpeg's `colorspace`, `color_range` and pixel format; guesses what is unspecified."""
     guess = Matrix.BT709 if height >= HD_LINES else Matrix.BT601
     if color_range in (_RANGE_LIMITED, _RANGE_FULL) and not pixel_format.startswith("yuvj"):
         full = color_range == _RANGE_FULL

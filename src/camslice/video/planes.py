@@ -13,7 +13,7 @@ from camslice.video.slot import ByteArray
 
 
 class Layout(NamedTuple):
-    """How chroma lies: one sample per `across` x `down` luma samples. `interleaved`: places of U and V within plane 1, or None."""
+    """How chroma lies: one sample per `across` x `down` of luma. `interleaved`: places of U and V in plane 1, or None."""
 
     across: int
     down: int

@@ -1,0 +1,219 @@
+"""A camera: one thread, one connection, one decoder."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from camslice.fleet.errors import SourceError
+from camslice.fleet.types import CameraSpec, Pace
+from camslice.video.backoff import Backoff
+from camslice.video.camera_state import CameraListener, CameraState
+from camslice.video.capture_clock import CaptureClock, LosslessClock
+from camslice.video.feed import ConnectionLostError, CorruptPacketError, Decoded, Feed, SourceEndedError
+from camslice.video.frame import Frame, FrameStamp
+from camslice.video.live_clock import LiveClock
+from camslice.video.pacing import NS_PER_S, DueClock, Outage
+from camslice.video.playback import PlaybackClock
+from camslice.video.ring import PacketRing
+from camslice.video.sources.open import open_source
+from camslice.video.sources.request import SourceRequest, Timeouts
+from camslice.video.stop_signal import StopSignal
+from camslice.video.timeline import CountedTimeline, SourceTimeline, Timeline
+
+log = logging.getLogger(__name__)
+
+RING_SECONDS = 10.0
+_STEADY_NS = 5 * NS_PER_S
+"""A connection that held so long was a good one: the next loss begins with short waits again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The two clocks of this machine, replaceable in tests."""
+
+    monotonic_ns: Callable[[], int] = time.monotonic_ns
+    utc_s: Callable[[], float] = time.time
+
+
+class Camera:
+    """Reads one camera and tells its listener, from a thread of its own, until stopped.
+
+    Owns the thread, and through it the connection and the decoder. `stop` asks and returns at once; the thread ends as soon
+    as it is not inside FFmpeg, at the latest after the time-out of an unanswered read. After `stop` no frame, loss or state is
+    told any more, only the count of frames decoded before. A fault that the user has to mend ends the thread (`FAILED`);
+    everything else is tried again.
+    """
+
+    def __init__(
+        self,
+        spec: CameraSpec,
+        pace: Pace,
+        listener: CameraListener,
+        *,
+        first_sequence: int = 0,
+        ring_bytes: int = 0,
+        timeouts: Timeouts | None = None,
+        backoff: Backoff | None = None,
+        clocks: Clocks | None = None,
+    ) -> None:
+        """`ring_bytes` > 0 keeps the last seconds of compressed packets in `ring`, at most so many bytes."""
+        self.ring = PacketRing(RING_SECONDS, ring_bytes) if ring_bytes else None
+        """The last compressed packets, when asked for."""
+        self._request = SourceRequest(spec, pace, timeouts or Timeouts(), self.ring)
+        self._listener = listener
+        self._sequence = first_sequence
+        self._backoff = backoff or Backoff()
+        self._clocks = clocks or Clocks()
+        self._now_ns = self._clocks.monotonic_ns
+        self._stop = StopSignal()
+        self._thread = threading.Thread(target=self._run, name=f"camera {spec.name}", daemon=True)
+        self._due = DueClock(spec.fps)
+        self._outage: Outage | None = None
+        self._state: CameraState | None = None
+        self._decoded = 0
+        self._last_due_ns = self._reported_ns = 0
+        self._utc_at_0_s = 0.0
+
+    def start(self) -> None:
+        """Start the thread. A camera is started once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end; returns at once."""
+        self._stop.ask()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread to end; False when it has not within `timeout_s`."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        now_ns = self._now_ns()
+        self._utc_at_0_s = self._clocks.utc_s() - now_ns / NS_PER_S
+        self._last_due_ns = self._reported_ns = now_ns
+        self._tell_state(CameraState.STARTING)
+        try:
+            while not self._stop.asked:
+                self._connect_and_play()
+        except SourceEndedError:
+            self._finish(CameraState.ENDED, "the source came to its end")
+        except SourceError as error:
+            self._finish(CameraState.FAILED, self._request.spec.source.scrub(str(error)))
+        except Exception as error:  # a defect must not look like a camera that is merely silent
+            log.exception("camera %s stopped by a defect", self._request.spec.name)
+            self._finish(CameraState.FAILED, f"stopped by a defect of camslice: {type(error).__name__}")
+        self._report_decoded()
+
+    def _connect_and_play(self) -> None:
+        """One connection, from opening to its loss."""
+        opened_ns = self._now_ns()
+        try:
+            feed = open_source(self._request)
+            try:
+                self._play(feed)
+            finally:
+                feed.close()
+        except ConnectionLostError as lost:
+            if self._now_ns() - opened_ns > _STEADY_NS and self._state is CameraState.LIVE:
+                self._backoff.reset()
+            self._go_down(str(lost))
+
+    def _play(self, feed: Feed) -> None:
+        clock = self._capture_clock(feed)
+        stop, now_ns = self._stop, self._now_ns
+        while not stop.asked:
+            asked_ns = now_ns()
+            packet = feed.advance()
+            arrived_ns = now_ns()
+            not_before_ns = clock.on_packet(packet, asked_ns, arrived_ns)
+            if not_before_ns > arrived_ns and stop.wait((not_before_ns - arrived_ns) / NS_PER_S):
+                return
+            try:
+                frames = feed.decode()
+            except CorruptPacketError:
+                self._listener.on_corrupt(1)
+                continue
+            for decoded in frames:
+                self._take(decoded, clock)
+
+    def _take(self, decoded: Decoded, clock: CaptureClock) -> None:
+        """Count a frame, and hand it over if it is due."""
+        if self._stop.asked:
+            return
+        self._decoded += 1
+        captured_ns, due_ns, pts_s = clock.capture_time(decoded.pts_s)
+        if decoded.corrupt:
+            self._listener.on_corrupt(1)
+        if self._state is not CameraState.LIVE:
+            self._tell_state(CameraState.LIVE)
+        if self._due.is_due(due_ns):
+            self._hand_over(decoded, captured_ns, pts_s)
+        elif captured_ns - self._reported_ns > NS_PER_S:
+            self._report_decoded()
+
+    def _hand_over(self, decoded: Decoded, captured_ns: int, pts_s: float | None) -> None:
+        if self._outage is not None:
+            self._tell_missed(self._outage.newly_missed(captured_ns))
+            self._outage = None
+        self._last_due_ns = captured_ns
+        self._report_decoded()
+        picture = decoded.picture()
+        decoded_ns = self._now_ns()
+        if decoded_ns < captured_ns:  # a decoder that gave out its frame before the frame is scheduled
+            if self._stop.wait((captured_ns - decoded_ns) / NS_PER_S):
+                return
+            decoded_ns = max(captured_ns, self._now_ns())
+        captured_at_s = self._utc_at_0_s + captured_ns / NS_PER_S
+        stamp = FrameStamp(self._sequence, pts_s, captured_at_s, captured_ns, decoded_ns)
+        self._sequence += 1
+        self._listener.on_due(Frame(picture, stamp))
+
+    def _capture_clock(self, feed: Feed) -> CaptureClock:
+        if feed.live:
+            return LiveClock()
+        spec = self._request.spec
+        timeline: Timeline
+        timeline = CountedTimeline(spec.playback_fps) if spec.playback_fps else SourceTimeline(feed.nominal_fps)
+        if self._request.pace is Pace.LOSSLESS:
+            return LosslessClock(timeline)
+        return PlaybackClock(timeline, self._tell_skipped)
+
+    def _go_down(self, reason: str) -> None:
+        """The source is out of reach: say so, count what falls due meanwhile, and wait before the next try."""
+        if self._stop.asked:
+            return
+        if self._outage is None:
+            self._outage = Outage(self._request.spec.fps, self._last_due_ns)
+        self._report_decoded()
+        self._tell_missed(self._outage.newly_missed(self._now_ns()))
+        self._tell_state(CameraState.RECONNECTING, reason)
+        log.info("camera %s: %s", self._request.spec.name, reason)
+        if self.ring is not None:
+            self.ring.clear()
+        if not self._stop.wait(self._backoff.next_s()):
+            self._tell_missed(self._outage.newly_missed(self._now_ns()))
+
+    def _finish(self, state: CameraState, reason: str) -> None:
+        if not self._stop.asked:
+            self._tell_state(state, reason)
+
+    def _tell_state(self, state: CameraState, reason: str = "") -> None:
+        self._state = state
+        self._listener.on_state(state, reason)
+
+    def _tell_missed(self, frames: int) -> None:
+        if frames > 0:
+            self._listener.on_missed(frames)
+
+    def _tell_skipped(self, skipped_ns: int) -> None:
+        self._tell_missed(int(skipped_ns * self._request.spec.fps / NS_PER_S))
+
+    def _report_decoded(self) -> None:
+        if self._decoded:
+            self._listener.on_decoded(self._decoded)
+            self._decoded = 0
+        self._reported_ns = self._now_ns()

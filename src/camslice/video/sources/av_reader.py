@@ -1,0 +1,151 @@
+"""One container and one decoder: the only place that talks to FFmpeg.
+
+FFmpeg's own log is off (PyAV's default, made sure of here): it would write addresses with passwords to standard error, and it
+takes the interpreter's lock for every line. What went wrong comes as exceptions, and `faults` puts them into words.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+import av
+from av.container import InputContainer
+from av.error import EOFError as AvEndOfFileError
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from camslice.video.feed import CorruptPacketError, Decoded, PacketTime
+from camslice.video.picture import AvPicture
+from camslice.video.ring import PacketRing
+
+av.logging.set_level(None)
+
+_TEXT_CODECS = {"ansi", "bintext", "xbin", "idf"}
+"""FFmpeg would draw a text file as a picture of its letters."""
+
+
+class NoVideoError(Exception):
+    """The source can be read but holds no video."""
+
+
+class AvReader:
+    """Reads packets of one video stream and decodes them. Owned and used by one thread.
+
+    `trust_pts` False: the source's time stamps are made up by FFmpeg and are left out.
+    """
+
+    def __init__(
+        self,
+        open_container: Callable[[], InputContainer],
+        *,
+        trust_pts: bool = True,
+        ring: PacketRing | None = None,
+    ) -> None:
+        """Open. Raises FFmpegError, or NoVideoError."""
+        self._open_container = open_container
+        self._trust_pts = trust_pts
+        self._ring = ring
+        self._open()
+
+    def _open(self) -> None:
+        self._container = self._open_container()
+        try:
+            self._stream = _video_stream(self._container)
+        except NoVideoError:
+            self._container.close()
+            raise
+        # One decoder thread per camera: with many cameras more threads only cost memory and switches.
+        self._stream.codec_context.thread_count = 1
+        self._tick_s = float(self._stream.time_base or 0)
+        self._packets: Iterator[Packet[VideoStream]] = self._container.demux(self._stream)
+        self._packet: Packet[VideoStream] | None = None
+        self.frames = 0
+        """Frames decoded since opening or rewinding."""
+
+    @property
+    def nominal_fps(self) -> float | None:
+        """The rate that the container declares or FFmpeg guessed."""
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        return float(rate) if rate else None
+
+    @property
+    def has_end(self) -> bool:
+        """Whether the container says how long it is."""
+        return bool(self._container.duration and self._container.duration > 0)
+
+    def advance(self, *, starts_pass: bool = False) -> PacketTime | None:
+        """Read the next packet; None at the end. Raises FFmpegError."""
+        packet = self._packet = next(self._packets, None)
+        if packet is None:
+            return None
+        if self._ring is not None:
+            self._ring.add(packet, time.monotonic_ns())
+        if not self._trust_pts:
+            return PacketTime(None, None, starts_pass)
+        pts, dts, tick_s = packet.pts, packet.dts, self._tick_s
+        return PacketTime(None if pts is None else pts * tick_s, None if dts is None else dts * tick_s, starts_pass)
+
+    def decode(self) -> list[Decoded]:
+        """The frames completed by the packet read last. Raises CorruptPacketError."""
+        if self._packet is None:
+            return []
+        try:
+            frames = self._packet.decode()
+        except AvEndOfFileError:
+            return []
+        except FFmpegError as error:
+            raise CorruptPacketError(error.strerror) from None
+        self.frames += len(frames)
+        return [Decoded(self._time_of(frame), partial(AvPicture, frame), frame.is_corrupt) for frame in frames]
+
+    def rewind(self) -> None:
+        """Go back to the first packet, by opening anew where the source cannot seek. Raises FFmpegError, or NoVideoError."""
+        came_far = self.frames > 0
+        self._packets = iter(())
+        self._packet = None
+        try:
+            if not came_far:
+                raise av.error.OSError(0, "nothing came after seeking")
+            self._container.seek(0)
+        except FFmpegError:
+            self._container.close()
+            self._open()
+            return
+        self._packets = self._container.demux(self._stream)
+        self.frames = 0
+
+    def close(self) -> None:
+        """Let go of connection and decoder."""
+        self._packets = iter(())
+        self._packet = None
+        self._container.close()
+
+    def _time_of(self, frame: av.VideoFrame) -> float | None:
+        if not self._trust_pts:
+            return None
+        ticks = frame.pts if frame.pts is not None else frame.dts
+        return None if ticks is None else ticks * self._tick_s
+
+
+def open_container(
+    url: str,
+    *,
+    container_format: str | None = None,
+    options: Mapping[str, str] | None = None,
+    timeout_s: tuple[float | None, float | None] | None = None,
+) -> InputContainer:
+    """FFmpeg's container for `url`; `timeout_s` for opening and between packets. Raises FFmpegError."""
+    return av.open(url, "r", format=container_format, options=dict(options or {}), timeout=timeout_s)
+
+
+def _video_stream(container: InputContainer) -> VideoStream:
+    for stream in container.streams.video:
+        if Disposition.attached_pic in stream.disposition or stream.codec_context is None:
+            continue
+        if stream.codec_context.name not in _TEXT_CODECS:
+            return stream
+    raise NoVideoError

@@ -1,0 +1,33 @@
+"""A video file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from av.error import FFmpegError
+
+from camslice.fleet.errors import SourceError
+from camslice.video.feed import Feed
+from camslice.video.ring import PacketRing
+from camslice.video.sources.av_reader import AvReader, NoVideoError, open_container
+from camslice.video.sources.played import PlayedFeed
+from camslice.video.sources.request import SourceRequest
+
+
+def open_file(request: SourceRequest) -> Feed:
+    """Play one file. SourceError when it is missing or no video."""
+    path = Path(request.address.removeprefix("file://")).expanduser()
+    return PlayedFeed([lambda: read_file(path, request.ring)], loop=request.loop, shown=str(path))
+
+
+def read_file(path: Path, ring: PacketRing | None = None) -> AvReader:
+    """A reader of the file. SourceError when it is missing or no video."""
+    if not path.exists():
+        raise SourceError(f"{path}: no such file; check the camera's source")
+    try:
+        # `file:` keeps FFmpeg from taking a name with a colon for a protocol.
+        return AvReader(lambda: open_container(f"file:{path}"), ring=ring)
+    except FFmpegError as error:
+        raise SourceError(f"{path} is not a video that can be read: {error.strerror}") from None
+    except NoVideoError:
+        raise SourceError(f"{path} holds no video; give a video file") from None
