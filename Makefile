@@ -30,7 +30,7 @@ tests: $(ENV)/.dev ## only the tests (ARGS="-k mailbox")
 	$(BIN)/pytest $(ARGS)
 
 docs: $(ENV)/.dev ## build the documentation into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 docs-serve: $(ENV)/.dev ## read the documentation while writing it
 	$(BIN)/mkdocs serve
