@@ -1,0 +1,249 @@
+"""The keys of fleet.yaml as pydantic sees them: the border, and the source of the JSON Schema.
+
+Each key says what it means (`description`, for the schema) and what is `Allowed` (for errors). Nothing above `fleet.spec` sees
+these classes; it gets the frozen values of `fleet.types`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from camslice.fleet.spec_values import NUMBER, Allowed, Name, Positive, Share, Side, Text, or_else, pair, url_alone
+
+
+class Keys(BaseModel):
+    """A mapping of fleet.yaml: no key but those named, no value but of the kind named."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        field_title_generator=lambda name, _: name,
+        model_title_generator=lambda keys: keys.__name__.removesuffix("Keys").lower(),
+    )
+
+
+class ObjectiveKeys(Keys):
+    """What you demand of the whole fleet."""
+
+    latency_ms: Annotated[
+        float,
+        Field(gt=0, le=3_600_000, description="Milliseconds from capture to detections."),
+        NUMBER,
+        Allowed("a number of milliseconds above 0 and at most 3600000"),
+    ] = 500.0
+    percentile: Annotated[
+        float,
+        Field(gt=0, lt=100, description="The percentile of all due frames at which the latency must hold."),
+        NUMBER,
+        Allowed("a number above 0 and below 100, such as 95"),
+    ] = 95.0
+    drop_rate: Annotated[
+        Share,
+        Field(description="The share of due frames that may be dropped."),
+        Allowed("a share from 0 to 1, such as 0.01"),
+    ] = 0.01
+    usd_per_camera_month: Annotated[
+        Positive | None,
+        Field(description="US dollars that a camera may cost in a month."),
+        Allowed("a number of US dollars above 0"),
+    ] = None
+    recall: Annotated[
+        float,
+        Field(ge=1, le=1, description="The share of full-frame detections that must be kept; only 1.0 so far."),
+        NUMBER,
+        Allowed("1.0"),
+    ] = 1.0
+
+
+class ModelKeys(Keys):
+    """A model: which weights, and what of its answers is wanted."""
+
+    weights: Annotated[
+        Text,
+        Field(description="A name of the model list (`camslice models list`) or a path to .onnx or OpenVINO .xml."),
+        Allowed("a name of `camslice models list` or a path to an .onnx or .xml file"),
+    ]
+    classes: Annotated[
+        list[Text] | None,
+        Field(min_length=1, description="Labels to keep; all of them when left out."),
+        Allowed("a list of the model's labels, such as [person, car]"),
+    ] = None
+    confidence: Annotated[
+        Share,
+        Field(description="Detections below this confidence are left out."),
+        Allowed("a number from 0 to 1, such as 0.35"),
+    ] = 0.35
+    nms_iou: Annotated[
+        Share,
+        Field(description="Overlap (IoU) from which two boxes of one class count as one object."),
+        Allowed("a number from 0 to 1, such as 0.5"),
+    ] = 0.5
+    input_size: Annotated[
+        tuple[Side, Side] | None,
+        BeforeValidator(pair),
+        Field(
+            json_schema_extra=or_else({"type": "integer", "multipleOf": 32, "minimum": 32, "maximum": 4096}),
+            description="Pixels, one number or [width, height]; the model's own if left out.",
+        ),
+        Allowed("a multiple of 32 from 32 to 4096, or [width, height] of such"),
+    ] = None
+    decoder: Annotated[
+        Text | None,
+        Field(description="How the outputs are read; found from the model itself when left out."),
+        Allowed("the name of an output decoder, such as yolox or yolov8"),
+    ] = None
+    labels: Annotated[
+        Text | None,
+        Field(description="A text file with one label per line; the model's own when left out."),
+        Allowed("a path to a text file"),
+    ] = None
+    engine: Annotated[
+        Literal["openvino", "onnxruntime"],
+        Field(description="The library that runs the model."),
+        Allowed("openvino or onnxruntime"),
+    ] = "openvino"
+    device: Annotated[
+        Text | None,
+        Field(description="The engine's device, such as CPU or GPU; the engine's default when left out."),
+        Allowed("a device of the engine, such as CPU or GPU"),
+    ] = None
+    precision: Annotated[
+        Literal["auto", "bf16", "fp32"],
+        Field(description="Arithmetic; auto takes BF16 where the processor has it."),
+        Allowed("auto, bf16 or fp32"),
+    ] = "auto"
+    max_batch: Annotated[
+        int | None,
+        Field(ge=1, le=256, description="The most pictures in one request; the engine chooses when left out."),
+        Allowed("a whole number from 1 to 256"),
+    ] = None
+
+
+class CameraKeys(Keys):
+    """A named video source and the rate at which it is to be analysed."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["model"]}, {"required": ["models"]}]})
+
+    name: Annotated[Name, Field(description="Unique among the cameras.")]
+    source: Annotated[
+        Text,
+        Field(
+            description="A file or glob, rtsp://, http(s)://, a device (/dev/video0 or usb:0), a folder of pictures, or "
+            "scene://. ${NAME} stands for an environment variable; paths are relative to this file."
+        ),
+        Allowed("a file, a folder, rtsp://, http(s)://, usb:0 or scene:// address"),
+    ]
+    fps: Annotated[
+        float,
+        Field(gt=0, le=240, description="Frames per second to analyse."),
+        NUMBER,
+        Allowed("a number of frames per second above 0 and at most 240"),
+    ]
+    model: Annotated[Name | None, Field(description="The model that analyses it: short for `models` with one.")] = None
+    models: Annotated[
+        list[Name] | None,
+        Field(min_length=1, description="The models that analyse it, each one a stream."),
+        Allowed("a list of names under `models`"),
+    ] = None
+    count: Annotated[
+        int | None,
+        Field(ge=1, le=10_000, description="So many cameras like it, called NAME-1, NAME-2, ... (for load tests)."),
+        Allowed("a whole number from 1 to 10000"),
+    ] = None
+    loop: Annotated[
+        bool | None,
+        Field(description="Whether a file begins again at its end; yes at pace live, no at pace lossless."),
+        Allowed("true or false"),
+    ] = None
+    playback_fps: Annotated[
+        Annotated[float, Field(gt=0, le=1000), NUMBER] | None,
+        Field(description="Play a file at this rate instead of its own (for load tests)."),
+        Allowed("a number of frames per second above 0 and at most 1000"),
+    ] = None
+    freshness: Annotated[
+        Literal["all", "latest"],
+        Field(description="How many frames may wait: all that can still make the objective, or only the latest."),
+        Allowed("all or latest"),
+    ] = "all"
+
+
+class MachineKeys(Keys):
+    """What this machine costs."""
+
+    usd_per_hour: Annotated[
+        Positive, Field(description="US dollars per hour."), Allowed("a number of US dollars above 0, such as 0.10264")
+    ]
+
+
+class StoreKeys(Keys):
+    """Where results are kept, and for how long."""
+
+    url: Annotated[
+        Text,
+        Field(
+            description="A database URL: sqlite:///events.db or postgresql://... ${NAME} stands for an environment variable."
+        ),
+        Allowed("a URL such as sqlite:///events.db or postgresql://host/name"),
+    ]
+    keep_days: Annotated[
+        float,
+        Field(gt=0, le=36_500, description="Days that detections are kept."),
+        NUMBER,
+        Allowed("a number of days above 0 and at most 36500"),
+    ] = 30.0
+    keep_mb: Annotated[
+        Positive, Field(description="Megabytes that the store may grow to."), Allowed("a number of megabytes above 0")
+    ] = 4096.0
+
+
+class SinkKeys(Keys):
+    """One more place that results are written to."""
+
+    jsonl: Annotated[
+        Text,
+        Field(description="A file that gets one JSON object per analysed frame."),
+        Allowed("a path to a file that may be written"),
+    ]
+
+
+class FleetKeys(Keys):
+    """A fleet of cameras, the models that analyse them, and what is demanded of it all."""
+
+    objective: Annotated[ObjectiveKeys, Allowed("keys such as latency_ms, or leave it out")] = ObjectiveKeys()
+    models: Annotated[
+        dict[Name, ModelKeys],
+        Field(min_length=1, description="Models by the name that cameras call them."),
+        Allowed("at least one model, such as {people: {weights: yolox-nano}}"),
+    ]
+    cameras: Annotated[
+        list[CameraKeys],
+        Field(description="The cameras; may be empty, as cameras can be added while the fleet runs."),
+        Allowed("a list of cameras, or [] for none yet"),
+    ]
+    topology: Annotated[
+        Literal["pooled"],
+        Field(description="How pods share the accelerator; only pooled so far."),
+        Allowed("pooled"),
+    ] = "pooled"
+    pace: Annotated[
+        Literal["live", "lossless"],
+        Field(description="live drops frames that are late; lossless waits and analyses every frame."),
+        Allowed("live or lossless"),
+    ] = "live"
+    machine: Annotated[MachineKeys | None, Allowed("{usd_per_hour: PRICE}, or leave it out")] = None
+    store: Annotated[
+        StoreKeys | None,
+        BeforeValidator(url_alone),
+        Field(json_schema_extra=or_else({"type": "string"})),
+        Allowed("a URL such as sqlite:///events.db, or {url: URL, keep_days: 30, keep_mb: 4096}"),
+    ] = None
+    sinks: Annotated[
+        list[SinkKeys],
+        Field(description="More places that results are written to."),
+        Allowed("a list such as [{jsonl: results.jsonl}]"),
+    ] = []

@@ -1,0 +1,53 @@
+"""Keys and values of features that are not there yet: refused by name, so that nobody believes that they work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from camslice.fleet.yaml_lines import KeyPath
+
+_KEYS: Mapping[str, Mapping[str, str]] = {
+    "": {
+        "workers": "worker processes are",
+        "network": "network limits are",
+        "precision": "a precision for the whole fleet is",
+        "policy": "policies are",
+        "zones": "zones are",
+        "rules": "rules are",
+        "masks": "masks are",
+    },
+    "cameras": {
+        "zones": "zones are",
+        "rules": "rules are",
+        "masks": "masks are",
+        "substream": "substreams are",
+        "stream": "facts about a camera's stream are",
+        "policy": "policies are",
+    },
+    "models": {"policy": "policies are"},
+    "sinks": {"mqtt": "MQTT sinks are", "webhook": "webhook sinks are"},
+}
+
+_VALUES: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("", "topology"): dict.fromkeys(("dedicated", "remote", "sliced", "mps", "mig"), "pooled"),
+    ("models", "precision"): dict.fromkeys(("int8", "fp16"), "auto, bf16 or fp32"),
+}
+
+
+def refused_key(path: KeyPath) -> str | None:
+    """Why the key at `path` is refused, as the end of a sentence; None if it is just unknown."""
+    feature = _KEYS.get(_section(path), {}).get(str(path[-1]))
+    return f"{feature} not there yet in this version; remove the key" if feature else None
+
+
+def refused_value(path: KeyPath, value: object) -> str | None:
+    """Why a value that a later version will take is refused, as the end of a sentence; None for any other."""
+    key = (_section(path), str(path[-1]))
+    if key == ("objective", "recall") and isinstance(value, float) and 0 < value < 1:
+        return f"a recall of {value:g} is not there yet in this version; write 1.0 or remove the key"
+    instead = _VALUES.get(key, {}).get(value) if isinstance(value, str) else None
+    return f"{value} is not there yet in this version; write {instead}" if instead else None
+
+
+def _section(path: KeyPath) -> str:
+    return str(path[0]) if len(path) > 1 else ""
