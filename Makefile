@@ -50,13 +50,13 @@ clean: ## remove the environment and everything that was built
 # The environment. Each stamp is newer than the lock and the project file that it was installed from.
 
 $(ENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
-	@echo "camslice: installing what running needs into $(ENV) (once; some 250 MB to fetch)"
+	@echo "camslice: installing what running needs into $(ENV) (once; some 230 MB to fetch)"
 	@$(INSTALL) --require-hashes -r requirements/run.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(ENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
-	@echo "camslice: installing what the checks need into $(ENV) (once; some 300 MB to fetch)"
+	@echo "camslice: installing what the checks need into $(ENV) (once; some 370 MB to fetch)"
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
