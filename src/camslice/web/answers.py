@@ -31,11 +31,21 @@ def answer(value: object, status_code: int = 200) -> Response:
 
 
 def as_json(value: object) -> str:
-    """`value` as JSON; credentials inside any URL are masked, infinite numbers and NaN become null.
+    """`value` as JSON text, `shown`: sources arrive here redacted, but masking once more also covers libraries' sentences."""
+    return json.dumps(shown(value), ensure_ascii=False, separators=(",", ":"))
 
-    Camera sources arrive here redacted; masking once more costs little and also covers sentences of libraries.
-    """
-    return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+
+def shown(value: object) -> object:
+    """`value` as anyone may see it: credentials inside any URL masked, infinite numbers and NaN None, all containers plain."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown(item) for item in value]
+    return value
 
 
 def on_errors_answer_in_json(app: FastAPI) -> None:
@@ -58,15 +68,3 @@ def on_errors_answer_in_json(app: FastAPI) -> None:
     async def fail(request: Request, error: Exception) -> Response:
         _logger.error("%s %s failed: %s", request.method, request.url.path, redact(repr(error)))
         return answer({"error": "camslice failed to answer; its log says why"}, 500)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

@@ -16,7 +16,7 @@ from fastapi.templating import Jinja2Templates
 
 import camslice
 from camslice.fleet.types import CameraSpec
-from camslice.web.answers import answer, on_errors_answer_in_json
+from camslice.web.answers import answer, on_errors_answer_in_json, shown
 from camslice.web.cameras import CameraDesk
 from camslice.web.guard import Guard
 from camslice.web.live import Live
@@ -59,7 +59,7 @@ def _serve_page(app: FastAPI, observer: Observer) -> None:
 
     @app.get("/", response_class=HTMLResponse)
     def page(request: Request) -> Response:
-        context = {"status": status_json(observer.look()), "version": camslice.__version__}
+        context = {"status": shown(status_json(observer.look())), "version": camslice.__version__}
         return templates.TemplateResponse(request, "page.html", context)
 
 

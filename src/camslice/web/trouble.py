@@ -57,11 +57,11 @@ def _stalled(camera: CameraStatus, streams: list[StreamStatus]) -> str:
 
 def _late(streams: list[StreamStatus], objective: Objective) -> str:
     p95_ms = max((stream.recent_p95_ms for stream in streams if stream.recent_p95_ms is not None), default=0.0)
-    return f"p95 {p95_ms:.0f} ms, allowed {objective.latency_ms:.0f} ms" if p95_ms > objective.latency_ms else ""
+    return f"p95 {p95_ms:.0f} ms, {objective.latency_ms:.0f} ms allowed" if p95_ms > objective.latency_ms else ""
 
 
 def _dropping(minute_frames: FrameCounts, objective: Objective) -> str:
     rate = minute_frames.drop_rate
     if rate <= objective.drop_rate:
         return ""
-    return f"{rate:.1%} of the last minute's frames dropped, allowed {objective.drop_rate:.1%}"
+    return f"{rate:.1%} of frames dropped, {objective.drop_rate:.1%} allowed"
