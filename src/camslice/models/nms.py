@@ -30,7 +30,7 @@ def suppress(boxes: FloatArray, confidence: FloatArray, class_id: IntArray, *, i
         return best[suppress(boxes[best], confidence[best], class_id[best], iou=iou, limit=limit)]
     if len(confidence) > _MANY:
         return _class_by_class(boxes, confidence, class_id, iou)[:limit]
-    kept = cv2.dnn.NMSBoxesBatched(boxes, confidence, class_id, 0.0, iou)
+    kept = cv2.dnn.NMSBoxesBatched(boxes, confidence, class_id, 0.0, iou)  # type: ignore[arg-type]  # its stubs know lists only
     return np.asarray(kept, np.intp)[:limit]
 
 
@@ -38,7 +38,7 @@ def _class_by_class(boxes: FloatArray, confidence: FloatArray, class_id: IntArra
     kept: list[IndexArray] = []
     for one_class in np.unique(class_id):
         members = np.flatnonzero(class_id == one_class)
-        chosen = cv2.dnn.NMSBoxes(boxes[members], confidence[members], 0.0, iou)
+        chosen = cv2.dnn.NMSBoxes(boxes[members], confidence[members], 0.0, iou)  # type: ignore[arg-type]  # its stubs know lists only
         kept.append(members[np.asarray(chosen, np.intp)])
     indices = np.sort(np.concatenate(kept))
     return indices[np.argsort(-confidence[indices], kind="stable")]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from camslice.fleet.errors import ModelError
+from camslice.models.classes import class_ids
 from camslice.models.decoders.end_to_end import EndToEndDecoder
 from camslice.models.decoders.protocol import OutputDecoder
 from camslice.models.decoders.selection import Selection
 from camslice.models.decoders.yolov8 import Yolov8Decoder
 from camslice.models.decoders.yolox import YoloxDecoder
-from camslice.models.labels import class_ids
 from camslice.models.model import ModelInfo
 
 DECODERS = ("yolox", "yolov8", "end_to_end")
