@@ -16,7 +16,7 @@ def make_engine(info: ModelInfo, spec: ModelSpec, *, threads: int, layout: Layou
     Without `max_batch` a CPU analyses frame by frame (batches gain nothing there and cost latency), a GPU up to 8 at once.
     Raises EngineError when the device, the precision or the model will not do.
     """
-    width, height = spec.input_size or (info.input.width, info.input.height)
+    width, height = info.input.width, info.input.height
     if spec.backend is Backend.ONNXRUNTIME:
         from camslice.engine.onnxruntime_engine import OnnxRuntimeEngine
 

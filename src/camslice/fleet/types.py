@@ -154,8 +154,19 @@ def usd_per_camera_month(machine: Machine | None, cameras: int, hours_per_month:
     return machine.usd_per_hour * hours_per_month / cameras
 
 
-def mailbox_depth(objective: Objective, fps: float, freshness: Freshness) -> int:
-    """Frames of one stream that may wait: ceil(latency objective x fps), one for `latest` (DESIGN: life of a frame)."""
+LOSSLESS_DEPTH = 2
+"""Frames of one stream that may wait at pace `lossless`: the next one is ready, and the decoder waits with the one after."""
+DEEPEST_MAILBOX = 400
+
+
+def mailbox_depth(objective: Objective, pace: Pace, fps: float, freshness: Freshness) -> int:
+    """Frames of one stream that may wait: as many as fall due within the latency objective, one for `latest`.
+
+    A mailbox of one starves fast cameras when the machine is overloaded; with this depth cameras of different rates lose
+    about the same share of their frames.
+    """
+    if pace is Pace.LOSSLESS:
+        return LOSSLESS_DEPTH
     if freshness is Freshness.LATEST:
         return 1
-    return max(1, math.ceil(objective.latency_ms / 1000.0 * fps))
+    return min(DEEPEST_MAILBOX, max(1, math.ceil(objective.latency_ms / 1000.0 * fps)))

@@ -153,7 +153,7 @@ class Pod:
         streams = []
         for model, row in message.rows.items():
             scheduler = self._scheduler(model)
-            scheduler.open(row, mailbox_depth(configured.objective, spec.fps, spec.freshness))
+            scheduler.open(row, mailbox_depth(configured.objective, configured.pace, spec.fps, spec.freshness))
             streams.append(Stream(row, scheduler))
         feed = CameraFeed(
             spec,

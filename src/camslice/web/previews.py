@@ -38,8 +38,10 @@ class PreviewDesk:
         with self._lock:
             self._watched_until_s |= dict.fromkeys(cameras, now + WATCH_S)
             for name in [name for name, until_s in self._watched_until_s.items() if until_s < now]:
-                for store in (self._watched_until_s, self._results, self._pictures, self._previews):
-                    store.pop(name, None)  # type: ignore[attr-defined]  # a tuple of differently typed dicts
+                del self._watched_until_s[name]
+                self._results.pop(name, None)
+                self._pictures.pop(name, None)
+                self._previews.pop(name, None)
         for name in cameras:
             self._supervisor.watch(name, WATCH_S)
 

@@ -1,0 +1,56 @@
+"""From a declared fleet to one that can start: weights found, sources looked at."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from camslice.fleet.errors import SourceError
+from camslice.fleet.types import CameraSpec, Fleet
+from camslice.models.licences import accepting
+from camslice.models.model import ModelInfo
+from camslice.models.resolve import resolve
+from camslice.video.check import check_source
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A fleet and the models it needs, keyed by their names in the fleet."""
+
+    fleet: Fleet
+    models: Mapping[str, ModelInfo]
+
+
+def prepare(fleet: Fleet, accept_licence: frozenset[str]) -> Prepared:
+    """Find weights and look at sources. Raises CamsliceError when nothing could start."""
+    models = resolved_models(fleet, accept_licence)
+    _refuse_if_no_camera_can_start(fleet)
+    return Prepared(fleet, models)
+
+
+def resolved_models(fleet: Fleet, accept_licence: frozenset[str]) -> dict[str, ModelInfo]:
+    """The weights of every model that a camera uses (of every model while there are no cameras)."""
+    used = {model for camera in fleet.cameras for model in camera.models} or set(fleet.models)
+    return {name: resolve(spec, accept=accepting(accept_licence)) for name, spec in fleet.models.items() if name in used}
+
+
+def _refuse_if_no_camera_can_start(fleet: Fleet) -> None:
+    """A camera with a bad source is shown as failed; only when every one is bad is there nothing to run."""
+    faults = {camera.name: fault for camera in fleet.cameras if (fault := _fault(camera))}
+    for name, fault in faults.items():
+        log.warning("camera %s: %s", name, fault)
+    if fleet.cameras and len(faults) == len(fleet.cameras):
+        name, fault = next(iter(faults.items()))
+        others = f" (none of the {len(faults)} cameras can start)" if len(faults) > 1 else ""
+        raise SourceError(f"camera {name}: {fault}{others}")
+
+
+def _fault(camera: CameraSpec) -> str | None:
+    try:
+        check_source(camera)
+    except SourceError as error:
+        return str(error)
+    return None

@@ -1,0 +1,68 @@
+"""What `run` and `demo` print at the end: where the time went, what became of the frames, and whether that is good enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict, cast
+
+from rich.table import Table
+
+from camslice.cli.output import stage_table, stdout
+
+
+class _Objective(TypedDict):
+    latency_ms: float
+    percentile: float
+    p_all_ms: float | None
+    drop_rate: float
+    met: bool
+
+
+class _Fleet(TypedDict):
+    cameras: int
+    analysed_fps: float
+    memory_mb: float
+    cpu_cores: float
+    stages: Mapping[str, Mapping[str, float]]
+    frames: Mapping[str, float]
+    objective: _Objective
+    usd_per_camera_month: float | None
+
+
+def print_summary(report: Mapping[str, object], allowed_drop_rate: float) -> None:
+    """Print a report of `run_report` for people."""
+    fleet = cast("_Fleet", report["fleet"])
+    out = stdout()
+    if fleet["stages"]:
+        out.print(stage_table(fleet["stages"]))
+    out.print(_frames_table(fleet["frames"]))
+    usd = fleet["usd_per_camera_month"]
+    dollars = f", ${usd:.2f} per camera and month" if usd is not None else ""
+    out.print(
+        f"{fleet['cameras']} cameras, {fleet['analysed_fps']:.1f} frames/s analysed, {fleet['memory_mb']:.0f} MB, "
+        f"{fleet['cpu_cores']:.2f} cores{dollars}",
+        highlight=False,
+    )
+    out.print(_verdict(fleet["objective"], allowed_drop_rate), highlight=False)
+
+
+def _frames_table(frames: Mapping[str, float]) -> Table:
+    table = Table(title="frames by fate")
+    fates = ("captured", "analysed", "gated", "predicted", "superseded", "stale", "failed", "in_flight")
+    shown = [name for name in fates if frames[name] or name in ("captured", "analysed")]
+    outside = [name for name in ("missed", "corrupt") if frames[name]]
+    for name in (*shown, *outside, "drop_rate"):
+        table.add_column(name.replace("_", " "), justify="right")
+    counts = [f"{frames[name]:.0f}" for name in (*shown, *outside)]
+    table.add_row(*counts, f"{frames['drop_rate']:.2%}")
+    return table
+
+
+def _verdict(objective: _Objective, allowed_drop_rate: float) -> str:
+    p_all_ms = objective["p_all_ms"]
+    reached = "never" if p_all_ms is None else f"{p_all_ms:.0f} ms"
+    figures = (
+        f"p{objective['percentile']:g} over all captured frames {reached} (at most {objective['latency_ms']:g} ms), "
+        f"drop rate {objective['drop_rate']:.2%} (at most {allowed_drop_rate:.2%})"
+    )
+    return f"objective met: {figures}" if objective["met"] else f"objective not met: {figures}"
