@@ -1,0 +1,143 @@
+"""Opening a store: which database, its tables, and the errors that a user's URL can lead to.
+
+What SQLite and PostgreSQL do differently is in one file each, behind `Backend`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from sqlalchemy import URL, Connection, Engine, Table, inspect, make_url, select
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from camslice.events.store import schema
+from camslice.events.store.postgres import Postgres
+from camslice.events.store.sentences import sentence_about
+from camslice.events.store.sqlite import Sqlite
+from camslice.fleet.errors import StoreError
+from camslice.fleet.secrets import redact
+
+Insert = SqliteInsert | PostgresInsert
+
+
+class Backend(Protocol):
+    """What depends on the kind of database."""
+
+    where: str
+    """The place as it may be shown to anyone."""
+
+    def check(self, *, writing: bool) -> None:
+        """Raise StoreError for what can be seen without opening anything."""
+        ...
+
+    def engine(self, *, writing: bool) -> Engine:
+        """An engine whose transactions survive the death of this process once they are committed."""
+        ...
+
+    def insert(self, table: Table) -> Insert:
+        """An INSERT that can say what happens on conflict."""
+        ...
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Let nobody else create tables until this transaction ends."""
+        ...
+
+    def excess_rows(self, connection: Connection, keep_bytes: float) -> int:
+        """About how many of the oldest frames have to go, 0 when the store is no larger than `keep_bytes`."""
+        ...
+
+    def give_back(self, engine: Engine, *, finished: bool) -> None:
+        """Make the room of deleted rows usable again; `finished` after the last of them."""
+        ...
+
+
+class Database:
+    """An open store. Connections come from its engine's pool; it may be used from any thread."""
+
+    def __init__(self, backend: Backend, *, writing: bool) -> None:
+        self.backend = backend
+        self.where = backend.where
+        self.engine = backend.engine(writing=writing)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction: committed at the end, rolled back when something is raised."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def open_database(url: str, *, writing: bool) -> Database:
+    """Open the store at a SQLAlchemy URL; for `writing`, its tables are created if they are not there.
+
+    Raises StoreError, in one sentence without credentials, when it cannot be reached, read or (for `writing`) written,
+    when it is something else than a store, or a store of another version.
+    """
+    backend = _backend(url)
+    backend.check(writing=writing)
+    try:
+        database = Database(backend, writing=writing)
+    except ImportError:
+        raise StoreError(f"store {backend.where}: the PostgreSQL driver is missing; install camslice[postgres]") from None
+    try:
+        with database.begin() as connection:
+            _check_or_create(database, connection, writing=writing)
+    except SQLAlchemyError as error:
+        database.close()
+        raise StoreError(sentence_about(error, database.where)) from None
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _backend(url: str) -> Backend:
+    try:
+        parsed: URL = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreError(f"store {redact(url)}: is not a database URL; {_LIKE_THESE}") from None
+    if parsed.get_backend_name() == "sqlite":
+        return Sqlite(parsed)
+    if parsed.get_backend_name() in {"postgresql", "postgres"}:
+        return Postgres(parsed)
+    raise StoreError(f"store {redact(url)}: {parsed.get_backend_name()} is not supported; {_LIKE_THESE}")
+
+
+_LIKE_THESE = "write sqlite:///folder/results.db or postgresql://host/database"
+
+
+def _check_or_create(database: Database, connection: Connection, *, writing: bool) -> None:
+    if writing:
+        database.backend.lock_schema(connection)
+    there = set(inspect(connection).get_table_names())
+    ours = {table.name for table in schema.metadata.sorted_tables}
+    if schema.camslice_schema.name in there:
+        versions = set(connection.scalars(select(schema.camslice_schema.c.version)))
+        if versions != {schema.VERSION}:
+            found = ", ".join(map(str, sorted(versions))) or "none"
+            raise StoreError(
+                f"store {database.where}: its tables are of version {found} and this camslice writes version {schema.VERSION}; "
+                "use another database, or the camslice that made this one"
+            )
+    elif there & ours:
+        raise StoreError(
+            f"store {database.where}: holds tables named {', '.join(sorted(there & ours))} that are not camslice's; "
+            "use a database of its own"
+        )
+    elif not writing:
+        raise StoreError(f"store {database.where}: no results were ever stored there; check the URL")
+    if writing:
+        for table in schema.metadata.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                connection.execute(CreateIndex(index, if_not_exists=True))
+        version = database.backend.insert(schema.camslice_schema).values(version=schema.VERSION)
+        connection.execute(version.on_conflict_do_nothing())

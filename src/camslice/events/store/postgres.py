@@ -1,0 +1,74 @@
+"""PostgreSQL, by psycopg 3: for a fleet whose machines write to one place."""
+
+from __future__ import annotations
+
+import math
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, text
+from sqlalchemy.dialects.postgresql import Insert, insert
+
+from camslice.events.store import schema
+
+_CONNECT_PATIENCE_S = 5
+_SCHEMA_LOCK = 0x63616D73
+_SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
+"""A server that vanished without a word is noticed within half a minute (seconds; the last in ms)."""
+
+
+class Postgres:
+    """A store on a server."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url.set(drivername="postgresql+psycopg")
+        host = url.host or url.query.get("host") or "local socket"
+        self.where = f"postgresql {host}{f':{url.port}' if url.port else ''}/{url.database or ''}"
+
+    def check(self, *, writing: bool) -> None:
+        """Nothing can be seen without connecting."""
+
+    def engine(self, *, writing: bool) -> Engine:
+        """The same for both. A committed transaction is on the server's disk unless the server is set up otherwise."""
+        patience = {} if "connect_timeout" in self._url.query else {"connect_timeout": _CONNECT_PATIENCE_S}
+        return create_engine(self._url, connect_args={**_SILENCE, **patience})
+
+    def insert(self, table: Table) -> Insert:
+        """An INSERT that can say what happens on conflict."""
+        return insert(table)
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Two programs that start at once must not both create the tables."""
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+
+    def excess_rows(self, connection: Connection, keep_bytes: float) -> int:
+        """About how many of the oldest frames have to go.
+
+        A table does not shrink when rows are deleted; their room is used again. So once the files are larger than `keep_bytes`,
+        what counts is the share of them that living frames fill: their number times the size that they would have without gaps.
+        """
+        files_bytes = sum(
+            connection.execute(text("SELECT pg_total_relation_size(to_regclass(:name))"), {"name": table.name}).scalar_one()
+            for table in schema.metadata.sorted_tables
+        )
+        if files_bytes <= keep_bytes:
+            return 0
+        connection.execute(text("ANALYZE frames"))
+        frames = connection.execute(text("SELECT reltuples FROM pg_class WHERE oid = to_regclass('frames')")).scalar_one()
+        row_bytes = connection.execute(_ROW_BYTES).scalar_one()
+        others_bytes = files_bytes - connection.execute(text("SELECT pg_total_relation_size('frames')")).scalar_one()
+        for_frames_bytes = max(keep_bytes - others_bytes, keep_bytes / 2)
+        return max(0, math.ceil(frames - for_frames_bytes / float(row_bytes))) if row_bytes else 0
+
+    def give_back(self, engine: Engine, *, finished: bool) -> None:
+        """Let the room of deleted rows be used again."""
+        if finished:
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("VACUUM frames, minutes, minute_stages"))
+
+
+_ROW_BYTES = text(
+    """
+    SELECT avg(pg_column_size(newest.*)) + 4 + 48 + 32
+    FROM (SELECT * FROM frames ORDER BY stream_id DESC, captured_us DESC LIMIT 1000) AS newest
+    """
+)
+"""A row with its line pointer and its places in the two indexes (their pages are about two thirds full)."""

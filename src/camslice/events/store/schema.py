@@ -1,0 +1,110 @@
+"""The tables, and which version of them this is.
+
+One row in `frames` is one analysed frame. Frames in which nothing was found have a row too, without detections: that a camera
+looked and saw nothing is what tells an empty yard from a blind camera, and dwell, "last seen" and recall are wrong
+without it. Such a row takes about 45 bytes in SQLite, so that 20 cameras at 5 frames/s (8.6 million frames a day) take about
+0.4 GB a day plus 12 bytes per detection; `keep_mb` bounds it whatever happens.
+
+A frame is identified by (stream, run, sequence), so a result that is written twice is there once. `run` is one life of the
+supervisor. Picture size, model and generation stand in every row: they may change from one frame to the next, and SQLite's
+integers take a byte or two each. Times are integers in microseconds since 1970 (UTC); minutes count from there too.
+
+Roll-ups (`minutes`, `minute_stages`) are what is left when the frames have been cleared away; see `retention`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from camslice.fleet.accounting import FrameCounts
+
+VERSION = 1
+COUNTED = tuple(FrameCounts.__dataclass_fields__)
+"""The columns of `minutes` that are named as the fields of FrameCounts are."""
+
+metadata = MetaData()
+
+camslice_schema = Table("camslice_schema", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("started_us", BigInteger, nullable=False),
+)
+
+cameras = Table("cameras", metadata, Column("id", Integer, primary_key=True), Column("name", Text, nullable=False, unique=True))
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("camera_id", Integer, ForeignKey("cameras.id"), nullable=False),
+    Column("model", Text, nullable=False),
+    UniqueConstraint("camera_id", "model"),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sha256", Text, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("labels", Text, nullable=False, doc="JSON array"),
+)
+
+frames = Table(
+    "frames",
+    metadata,
+    Column("stream_id", Integer, primary_key=True, autoincrement=False),
+    Column("run_id", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("captured_us", BigInteger, nullable=False),
+    Column("pts_us", BigInteger),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("model_id", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("detections", LargeBinary, doc="packed, see store.packing; NULL when nothing was found"),
+    Index("frames_by_time", "stream_id", "captured_us"),
+    sqlite_with_rowid=False,
+)
+
+minutes = Table(
+    "minutes",
+    metadata,
+    Column("minute", Integer, primary_key=True, autoincrement=False),
+    Column("stream_id", Integer, primary_key=True, autoincrement=False),
+    Column("run_id", Integer, primary_key=True, autoincrement=False),
+    *(Column(name, BigInteger, nullable=False) for name in COUNTED),
+    Column("detections", Text, nullable=False, doc="JSON object: label to count"),
+    sqlite_with_rowid=False,
+)
+
+minute_stages = Table(
+    "minute_stages",
+    metadata,
+    Column("minute", Integer, primary_key=True, autoincrement=False),
+    Column("stream_id", Integer, primary_key=True, autoincrement=False),
+    Column("run_id", Integer, primary_key=True, autoincrement=False),
+    Column("stage", SmallInteger, primary_key=True, autoincrement=False, doc="place in StageTimes"),
+    Column("n", BigInteger, nullable=False),
+    Column("sum_ms", Float(53), nullable=False),
+    Column("max_ms", Float(53), nullable=False),
+    Column("bins", LargeBinary, nullable=False, doc="packed, see store.packing"),
+    sqlite_with_rowid=False,
+)
