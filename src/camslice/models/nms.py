@@ -24,6 +24,8 @@ def suppress(boxes: FloatArray, confidence: FloatArray, class_id: IntArray, *, i
     A box goes when its intersection over union with a better box of its class exceeds `iou`. Of equally confident boxes
     the earlier one is the better.
     """
+    if len(confidence) == 1:
+        return np.zeros(1, np.intp)[:limit]
     if len(confidence) > MOST_CANDIDATES:
         best = np.argpartition(-confidence, MOST_CANDIDATES)[:MOST_CANDIDATES]
         best.sort()

@@ -33,7 +33,7 @@ class Yolov8Decoder:
     def _best(self, scores: FloatArray) -> tuple[IndexArray, IntArray, FloatArray]:
         """Anchors whose likeliest class is wanted and above the threshold."""
         chosen = self._selection
-        anchors = np.flatnonzero(self._highest(scores) > chosen.confidence)
+        anchors = (self._highest(scores) > chosen.confidence).nonzero()[0]
         if not len(anchors):
             return anchors, np.empty(0, np.int32), np.empty(0, np.float32)
         survivors = scores[:, anchors]
@@ -41,7 +41,7 @@ class Yolov8Decoder:
         confidence = survivors[best, np.arange(len(best))].astype(np.float32, copy=False)
         if chosen.wanted is not None:
             # Found by its wanted rows alone, an anchor may still be something else in the first place.
-            mine = np.flatnonzero(chosen.among(best))
+            mine = chosen.among(best).nonzero()[0]
             anchors, best, confidence = anchors[mine], best[mine], confidence[mine]
         return anchors, best.astype(np.int32), confidence
 
@@ -59,6 +59,7 @@ class Yolov8Decoder:
     def _several(self, scores: FloatArray) -> tuple[IndexArray, IntArray, FloatArray]:
         """Anchors once for every wanted class above the threshold."""
         wanted = np.arange(len(scores)) if self._selection.wanted is None else np.array(self._selection.wanted, np.intp)
-        rows, anchors = np.nonzero(scores[wanted].astype(np.float32, copy=False) > self._selection.confidence)
+        above = scores[wanted].astype(np.float32, copy=False) > self._selection.confidence
+        rows, anchors = np.divmod(above.ravel().nonzero()[0], scores.shape[1])  # much quicker than a nonzero of two dimensions
         class_id = wanted[rows]
         return anchors, class_id.astype(np.int32), scores[class_id, anchors].astype(np.float32, copy=False)

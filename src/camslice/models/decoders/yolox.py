@@ -32,10 +32,10 @@ class YoloxDecoder:
             raise ModelError(f"YOLOX decoder: the model answered {len(rows)} cells, its input size has {len(self._cells)}.")
         objectness = rows[:, 4].astype(np.float32, copy=False)
         # Class probabilities are at most 1: a cell below the threshold already cannot come above it.
-        cells = np.flatnonzero(objectness > self._selection.confidence)
+        cells = (objectness > self._selection.confidence).nonzero()[0]
         if not len(cells):
             return Detections.none()
-        survivors = rows[cells].astype(np.float32, copy=False)
+        survivors = rows.take(cells, axis=0).astype(np.float32, copy=False)
         picked, class_id, confidence = self._classes(survivors)
         if not len(picked):
             return Detections.none()
@@ -51,19 +51,20 @@ class YoloxDecoder:
             row, ids = row[wanted], ids[wanted]
             return row, ids.astype(np.int32), scores[row, ids]
         best = rows[:, 5:].argmax(axis=1)
-        score = rows[np.arange(len(rows)), best + 5] * rows[:, 4]
+        score = rows[:, 5:].max(axis=1) * rows[:, 4]
         keep = score > chosen.confidence
         if chosen.wanted is not None:
             keep &= chosen.among(best)
-        row = np.flatnonzero(keep)
+        row = keep.nonzero()[0]
         return row, best[row].astype(np.int32), score[row]
 
     def _boxes(self, rows: FloatArray, cells: IndexArray) -> FloatArray:
-        stride = self._strides[cells]
         boxes = rows[:, :4].copy()
-        boxes[:, :2] = (boxes[:, :2] + self._cells[cells]) * stride
-        boxes[:, 2:] = np.exp(boxes[:, 2:]) * stride
-        boxes[:, :2] -= boxes[:, 2:] / 2
+        centre, extent = boxes[:, :2], boxes[:, 2:]
+        np.exp(extent, out=extent)
+        centre += self._cells.take(cells, axis=0)
+        boxes *= self._strides.take(cells, axis=0)
+        centre -= extent / 2
         return boxes
 
 
