@@ -17,7 +17,7 @@ import numpy as np
 from camslice.fleet.errors import SourceError
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.video.colour import STILL_COLOUR, YuvColour, rgb_matrix, yuv_colour
-from camslice.video.planes import Planes, readable, region_planes
+from camslice.video.planes import Planes, crop_i420, i420_of, readable, region_planes
 from camslice.video.slot import ByteArray, I420Slot, RgbSlot, Slot
 
 NEUTRAL_CHROMA = 128
@@ -70,13 +70,39 @@ class StillPicture:
             _resize(region, _place(slot.rgb, letterbox, 1))
             return
         width, height = letterbox.width, letterbox.height
-        scaled = cv2.resize(region, (width, height), interpolation=cv2.INTER_LINEAR)
-        i420 = cv2.cvtColor(scaled, cv2.COLOR_RGB2YUV_I420).reshape(-1)
-        luma, quarter = width * height, width * height // 4
-        _place(slot.y, letterbox, 1)[:] = i420[:luma].reshape(height, width)
-        _place(slot.u, letterbox, 2)[:] = i420[luma : luma + quarter].reshape(height // 2, width // 2)
-        _place(slot.v, letterbox, 2)[:] = i420[luma + quarter :].reshape(height // 2, width // 2)
+        scaled = np.asarray(cv2.resize(region, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        y, u, v = i420_of(scaled)
+        _place(slot.y, letterbox, 1)[:] = y
+        _place(slot.u, letterbox, 2)[:] = u
+        _place(slot.v, letterbox, 2)[:] = v
         slot.colour[:] = rgb_matrix(STILL_COLOUR)
+
+
+class I420Picture:
+    """A picture in memory as planes: `y` uint8 [H, W], `u` and `v` uint8 [H/2, W/2], H and W even."""
+
+    __slots__ = ("_colour", "_planes", "height", "width")
+
+    def __init__(self, y: ByteArray, u: ByteArray, v: ByteArray, colour: YuvColour) -> None:
+        self._planes = (y, u, v)
+        self._colour = colour
+        self.height: int = y.shape[0]
+        self.width: int = y.shape[1]
+
+    def scale_into(self, slot: Slot, letterbox: Letterbox) -> None:
+        """Scale `letterbox.region` into the letterbox's rectangle of `slot`."""
+        if isinstance(slot, RgbSlot):
+            StillPicture(self._rgb()).scale_into(slot, letterbox)
+            return
+        _scale_planes(crop_i420(*self._planes, letterbox.region), slot, letterbox)
+        slot.colour[:] = rgb_matrix(self._colour)
+
+    def _rgb(self) -> ByteArray:
+        y, u, v = (plane.astype(np.float32) for plane in self._planes)
+        wide = [cv2.resize(chroma, (self.width, self.height), interpolation=cv2.INTER_LINEAR) for chroma in (u, v)]
+        matrix = rgb_matrix(self._colour)
+        rgb = np.stack([y, *wide], axis=-1) @ matrix[:, :3].T + matrix[:, 3]
+        return np.asarray(np.clip(np.rint(rgb), 0, 255), np.uint8)
 
 
 def load_picture(path: str | Path) -> StillPicture:

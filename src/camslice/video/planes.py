@@ -1,10 +1,11 @@
-"""The planes of a decoded frame as arrays over the decoder's own memory: nothing is copied."""
+"""The planes of a picture as arrays. Those of a decoded frame lie over the decoder's own memory: nothing is copied."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import av
+import cv2
 import numpy as np
 from av.video.plane import VideoPlane
 
@@ -68,6 +69,21 @@ def region_planes(frame: av.VideoFrame, region: Region) -> Planes:
         return Planes(y, uv=_crop(_pair_view(planes[1]), left, top, width, height), order=interleaved)
     u, v = (_crop(_view(plane), left, top, width, height) for plane in planes[1:3])
     return Planes(y, u, v)
+
+
+def crop_i420(y: ByteArray, u: ByteArray, v: ByteArray, region: Region) -> Planes:
+    """Views of `region` in planes of a 4:2:0 picture; the corner is rounded as in `region_planes`."""
+    left, top, width, height = region.x // 2, region.y // 2, -(-region.width // 2), -(-region.height // 2)
+    luma = _crop(y, left * 2, top * 2, region.width, region.height)
+    return Planes(luma, _crop(u, left, top, width, height), _crop(v, left, top, width, height))
+
+
+def i420_of(rgb: ByteArray) -> tuple[ByteArray, ByteArray, ByteArray]:
+    """Y, U and V (BT.601 limited range, chroma halved) of `rgb` uint8 [H, W, 3] with H and W even."""
+    height, width = rgb.shape[:2]
+    packed = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420), np.uint8).reshape(-1)
+    luma, quarter, half = width * height, width * height // 4, (height // 2, width // 2)
+    return packed[:luma].reshape(height, width), packed[luma : luma + quarter].reshape(half), packed[-quarter:].reshape(half)
 
 
 def _view(plane: VideoPlane) -> ByteArray:

@@ -33,21 +33,11 @@ class NoVideoError(Exception):
 
 
 class AvReader:
-    """Reads packets of one video stream and decodes them. Owned and used by one thread.
+    """Reads packets of one video stream and decodes them. Owned and used by one thread."""
 
-    `trust_pts` False: the source's time stamps are made up by FFmpeg and are left out.
-    """
-
-    def __init__(
-        self,
-        open_container: Callable[[], InputContainer],
-        *,
-        trust_pts: bool = True,
-        ring: PacketRing | None = None,
-    ) -> None:
-        """Open. Raises FFmpegError, or NoVideoError."""
+    def __init__(self, open_container: Callable[[], InputContainer], ring: PacketRing | None = None) -> None:
+        """Open. Every packet goes to `ring` too, if there is one. Raises FFmpegError, or NoVideoError."""
         self._open_container = open_container
-        self._trust_pts = trust_pts
         self._ring = ring
         self._open()
 
@@ -73,6 +63,11 @@ class AvReader:
         return float(rate) if rate else None
 
     @property
+    def format_name(self) -> str:
+        """FFmpeg's name of the container format."""
+        return self._container.format.name
+
+    @property
     def has_end(self) -> bool:
         """Whether the container says how long it is."""
         return bool(self._container.duration and self._container.duration > 0)
@@ -84,8 +79,6 @@ class AvReader:
             return None
         if self._ring is not None:
             self._ring.add(packet, time.monotonic_ns())
-        if not self._trust_pts:
-            return PacketTime(None, None, starts_pass)
         pts, dts, tick_s = packet.pts, packet.dts, self._tick_s
         return PacketTime(None if pts is None else pts * tick_s, None if dts is None else dts * tick_s, starts_pass)
 
@@ -125,8 +118,6 @@ class AvReader:
         self._container.close()
 
     def _time_of(self, frame: av.VideoFrame) -> float | None:
-        if not self._trust_pts:
-            return None
         ticks = frame.pts if frame.pts is not None else frame.dts
         return None if ticks is None else ticks * self._tick_s
 

@@ -10,13 +10,16 @@ from camslice.fleet.errors import SourceError
 from camslice.video.feed import Feed
 from camslice.video.ring import PacketRing
 from camslice.video.sources.av_reader import AvReader, NoVideoError, open_container
+from camslice.video.sources.pictures import is_picture, show
 from camslice.video.sources.played import PlayedFeed
 from camslice.video.sources.request import SourceRequest
 
 
 def open_file(request: SourceRequest) -> Feed:
-    """Play one file. SourceError when it is missing or no video."""
+    """Play one file; a picture is shown again and again. SourceError when it is missing or no video."""
     path = Path(request.address.removeprefix("file://")).expanduser()
+    if path.is_file() and is_picture(path):
+        return show([path], request)
     return PlayedFeed([lambda: read_file(path, request.ring)], loop=request.loop, shown=str(path))
 
 
@@ -26,7 +29,7 @@ def read_file(path: Path, ring: PacketRing | None = None) -> AvReader:
         raise SourceError(f"{path}: no such file; check the camera's source")
     try:
         # `file:` keeps FFmpeg from taking a name with a colon for a protocol.
-        return AvReader(lambda: open_container(f"file:{path}"), ring=ring)
+        return AvReader(lambda: open_container(f"file:{path}"), ring)
     except FFmpegError as error:
         raise SourceError(f"{path} is not a video that can be read: {error.strerror}") from None
     except NoVideoError:

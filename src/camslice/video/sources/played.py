@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from av.error import FFmpegError
 
 from camslice.fleet.errors import SourceError
-from camslice.video.feed import Decoded, PacketTime, SourceEndedError
+from camslice.fleet.secrets import Source
+from camslice.video.feed import ConnectionLostError, Decoded, PacketTime, SourceEndedError
 from camslice.video.sources.av_reader import AvReader, NoVideoError
+from camslice.video.sources.faults import reason
 
 log = logging.getLogger(__name__)
 
@@ -17,15 +19,19 @@ log = logging.getLogger(__name__)
 class PlayedFeed:
     """Plays `openers` in order, each giving an open reader; with `loop` again from the first.
 
-    `shown` names the source in messages. The first is opened at once, so what `openers` raise is raised here too.
+    `shown` names the source in messages. The first is opened at once, so what `openers` raise is raised here too. With
+    `network`, a source that cannot be read further is a lost connection; without, it is a file that ends there.
     """
 
     live = False
 
-    def __init__(self, openers: Sequence[Callable[[], AvReader]], *, loop: bool, shown: str) -> None:
+    def __init__(
+        self, openers: Sequence[Callable[[], AvReader]], *, loop: bool, shown: str, network: Source | None = None
+    ) -> None:
         self._openers = openers
         self._loop = loop
         self._shown = shown
+        self._network = network
         self._index = 0
         self._frames_in_round = 0
         self._starts_pass = True
@@ -57,6 +63,8 @@ class PlayedFeed:
         try:
             return self._reader.advance(starts_pass=self._starts_pass)
         except FFmpegError as error:
+            if self._network is not None:
+                raise ConnectionLostError(reason(error, self._network)) from None
             log.warning("%s: cannot be read further: %s", self._shown, error.strerror)
             return None
 
@@ -84,7 +92,9 @@ class PlayedFeed:
         try:
             self._reader.rewind()
         except (FFmpegError, NoVideoError) as error:
-            raise SourceError(f"{self._shown} cannot be played again: {error}") from None
+            if self._network is not None:
+                raise ConnectionLostError(reason(error, self._network)) from None
+            raise SourceError(f"{self._shown} cannot be played again: it was removed or changed") from None
 
     def _open_next(self) -> None:
         """A file in the row that cannot be opened is skipped; the round fails only when none could be played."""
