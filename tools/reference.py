@@ -7,37 +7,12 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
 GENERATED = "<!-- written by tools/reference.py: change the code's own words, then run `make reference` -->\n"
 
 Schema = Mapping[str, object]
-
-
-class Parameter(Protocol):
-    """An argument or option of a command, as typer has it."""
-
-    opts: list[str]
-    secondary_opts: list[str]
-    required: bool
-    hidden: bool
-    default: object
-    param_type_name: str
-
-    def make_metavar(self, ctx: object) -> str:
-        """How its value is called."""
-        ...
-
-
-class Command(Protocol):
-    """A command or a group of commands, as typer has it."""
-
-    name: str
-    help: str | None
-    hidden: bool
-    params: list[Parameter]
-    commands: dict[str, Command]
 
 
 def main() -> None:
@@ -52,19 +27,19 @@ def pages() -> dict[str, str]:
 
 
 def command_line() -> str:
-    """Every command with its arguments and options."""
-    import typer
-    from camslice.cli.main import app
+    """What every command says with `--help`."""
+    from camslice.cli.main import COMMANDS
 
-    root = cast("Command", typer.main.get_command(app))
     parts = [
         "# Command line\n",
         GENERATED,
         "Output for people goes to standard output, progress and logs to standard error. With `--json` a command prints one\n"
         "JSON object instead: [JSON output](json.md), which also lists the exit codes.\n",
     ]
-    for words, command in _leaves(root, ("camslice",)):
-        parts += [f"## {' '.join(words)}\n", f"{_paragraphs(command.help)}\n", *_usage(words, command)]
+    for name in COMMANDS:
+        inner = re.search(r"^Commands:\n(.*)", _help(name), re.MULTILINE | re.DOTALL)
+        calls = [(name, each) for each in re.findall(r"^  (\w+)", inner.group(1), re.MULTILINE)] if inner else [(name,)]
+        parts += [f"## camslice {' '.join(words)}\n\n```text\n{_help(*words)}\n```\n" for words in calls]
     return "\n".join(parts)
 
 
@@ -88,61 +63,16 @@ def fleet_file() -> str:
     return "\n".join(parts)
 
 
-def _leaves(command: Command, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Command]]:
-    inner = getattr(command, "commands", None)
-    if not inner:
-        yield words, command
-        return
-    for name, each in inner.items():
-        if not each.hidden:
-            yield from _leaves(each, (*words, name))
+def _help(*words: str) -> str:
+    from typer.testing import CliRunner
 
+    from camslice.cli.main import command_line as application
 
-def _usage(words: tuple[str, ...], command: Command) -> Iterator[str]:
-    shown = [parameter for parameter in command.params if not parameter.hidden and "--help" not in parameter.opts]
-    arguments = [parameter for parameter in shown if parameter.param_type_name == "argument"]
-    options = [parameter for parameter in shown if parameter.param_type_name == "option"]
-    usage = " ".join([*words, *(_argument(each) for each in arguments), *(["[OPTIONS]"] if options else [])])
-    yield f"```text\n{usage}\n```\n"
-    rows = [(_argument(each), "", _help(each)) for each in arguments] + [
-        (_option(each), _default(each), _help(each)) for each in options
-    ]
-    if rows:
-        yield _table(("", "default", "meaning"), [(f"`{name}`", default, text) for name, default, text in rows])
-
-
-def _argument(parameter: Parameter) -> str:
-    metavar = parameter.make_metavar(_context())
-    return metavar if parameter.required else f"[{metavar.strip('[]')}]"
-
-
-def _option(parameter: Parameter) -> str:
-    names = ", ".join([*parameter.opts, *parameter.secondary_opts])
-    return names if getattr(parameter, "is_flag", False) else f"{names} {parameter.make_metavar(_context())}"
-
-
-def _context() -> object:
-    import typer
-    from camslice.cli.main import app
-
-    return typer.Context(typer.main.get_command(app))
-
-
-def _help(parameter: Parameter) -> str:
-    return _one_line(getattr(parameter, "help", None) or "")
-
-
-def _default(parameter: Parameter) -> str:
-    value = parameter.default
-    if (
-        parameter.required
-        or value is None
-        or callable(value)
-        or getattr(parameter, "is_flag", False)
-        or type(value).__name__ == "Sentinel"
-    ):
-        return ""
-    return f"`{getattr(value, 'value', value)}`" if value not in ([], (), "") else ""
+    environment = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    said = CliRunner(env=environment).invoke(application(words), [*words, "--help"], prog_name="camslice", terminal_width=100)
+    if said.exit_code != 0:
+        raise SystemExit(f"camslice {' '.join(words)} --help: {said.output}")
+    return "\n".join(line.rstrip() for line in said.output.strip().splitlines())
 
 
 def _in_order_of_use(schema: Schema, definitions: Mapping[str, Schema]) -> Iterator[tuple[str, Schema]]:
@@ -232,10 +162,6 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     keep = [i for i, title in enumerate(head) if i in (0, len(head) - 1) or any(row[i] for row in rows) or title != "default"]
     lines = [[head[i] for i in keep], ["---"] * len(keep), *([row[i].replace("|", "\\|") for i in keep] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def _paragraphs(text: str | None) -> str:
-    return re.sub(r"[ \t]+$", "", (text or "").replace("\b", "").strip(), flags=re.MULTILINE)
 
 
 def _one_line(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
 )
 def test_every_documented_command_exists(command: tuple[str, ...]) -> None:
     process = subprocess.run(
-        [sys.executable, "-m", "camslice", *command, "--help"], capture_output=True, text=True, check=False
+        [Path(sys.executable).with_name("camslice"), *command, "--help"], capture_output=True, text=True, check=False
     )
     assert process.returncode == 0, process.stderr
     assert " ".join(("Usage: camslice", *command)) in " ".join(process.stdout.split())
