@@ -109,7 +109,7 @@ class _JsonlFile:
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StoreError(_sentence(path, error)) from None
+            raise StoreError(f"sink {_sentence(path, error)}") from None
         try:
             self._check()
         except BaseException:
@@ -147,7 +147,7 @@ class _JsonlFile:
             if not torn:
                 os.ftruncate(self._file, length)
         except OSError as error:
-            raise StoreError(_sentence(self._path, error)) from None
+            raise StoreError(f"sink {_sentence(self._path, error)}") from None
 
 
 def _write_all(file: int, data: bytes) -> None:
@@ -170,4 +170,4 @@ _WHAT_TO_DO = {
 
 def _sentence(path: Path, error: OSError) -> str:
     known = _WHAT_TO_DO.get(error.errno or 0)
-    return f"sink {path}: {known or f'cannot be written ({error.strerror}); name another file'}"
+    return f"{path}: {known or f'cannot be written ({error.strerror}); name another file'}"

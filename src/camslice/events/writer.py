@@ -26,7 +26,7 @@ DEFECT = "defect"
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 15.0
 _CLOSING_PAUSE_S = 0.1
-_JOIN_MARGIN_S = 2.0
+_JOIN_MARGIN_S = 1.0
 
 Item = TypeVar("Item")
 Item_contra = TypeVar("Item_contra", contravariant=True)
@@ -121,7 +121,7 @@ class BatchWriter(Generic[Item, Batch]):
         """What keeps it from writing just now, in one sentence, or None."""
         return self._problem
 
-    def close(self, patience_s: float = 5.0) -> None:
+    def close(self, patience_s: float = 3.0) -> None:
         """Write what is queued, then stop; what cannot be written within `patience_s` is dropped and counted."""
         with self._changed:
             if self._closing_at is None:
@@ -185,7 +185,7 @@ class BatchWriter(Generic[Item, Batch]):
 
     def _report(self, sentence: str) -> None:
         if sentence != self._problem:
-            logger.warning("%s", sentence)
+            logger.warning("%s: %s", self._name, sentence)
         self._problem = sentence
 
     def _pause(self, pause_s: float) -> bool:

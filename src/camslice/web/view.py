@@ -83,6 +83,8 @@ class FleetStatus:
     """Results that were analysed and not written, by cause (`store: queue full`, ...)."""
     problems: Sequence[str]
     """Sentences an operator should read now."""
+    removed: Sequence[StreamStatus] = ()
+    """Streams of cameras that ran and were removed. Their frames still belong to what was counted since the start."""
 
 
 class RunningFleet(Protocol):

@@ -92,7 +92,7 @@ def open_database(url: str, *, writing: bool) -> Database:
             _check_or_create(database, connection, writing=writing)
     except SQLAlchemyError as error:
         database.close()
-        raise StoreError(sentence_about(error, database.where)) from None
+        raise StoreError(f"store {sentence_about(error, database.where)}") from None
     except BaseException:
         database.close()
         raise

@@ -121,7 +121,7 @@ class StoredResults:
             with self._database.begin() as connection:
                 return connection.execute(query).all()
         except SQLAlchemyError as error:
-            raise StoreError(sentence_about(error, self._database.where)) from None
+            raise StoreError(f"store {sentence_about(error, self._database.where)}") from None
 
 
 def _frames() -> Select[tuple[object, ...]]:

@@ -27,7 +27,10 @@ _NO_TIMES = np.empty((0, len(StageTimes._fields)))
 
 @dataclass(slots=True)
 class OpenMinute:
-    """One stream's minute (counted from 1970) so far. `times_ms` is float64 [frames, stages], as StageTimes orders them."""
+    """One stream's minute (counted from 1970) so far. `times_ms` is float64 [frames, stages], as StageTimes orders them.
+
+    `touched` is the minute in which something was last counted here.
+    """
 
     stream: StreamKey
     minute: int
@@ -36,6 +39,7 @@ class OpenMinute:
     times_ms: npt.NDArray[np.float64] = field(default_factory=_NO_TIMES.copy)
     waiting: list[FrameResult] = field(default_factory=list)
     grown: bool = False
+    touched: int = 0
 
     def stages(self) -> dict[int, Histogram]:
         """The histogram of each stage that took part, by its place in StageTimes."""
@@ -62,6 +66,7 @@ class Rollups:
         self._open: dict[StreamKey, OrderedDict[int, OpenMinute]] = {}
         self._full: list[OpenMinute] = []
         self._totals: dict[StreamKey, FrameCounts] = {}
+        self._now = 0
 
     def add_results(self, results: Iterable[FrameResult]) -> None:
         """Count results in the minute in which they were captured."""
@@ -75,16 +80,17 @@ class Rollups:
 
         Samples may be left out: what they would have added is then counted with the next.
         """
+        self._now = int(at_s // 60)
         for stream, total in totals.items():
             before = self._totals.get(stream)
             if total == before:
                 continue
             began_anew = before is None or total.captured < before.captured or total.decoded < before.decoded
-            minute = self._at(stream, int(at_s // 60))
+            minute = self._at(stream, self._now)
             minute.frames = minute.frames + (total if began_anew or before is None else total - before)
             minute.grown = True
             self._totals[stream] = total
-        self._forget_removed(totals, int(at_s // 60))
+        self._forget_idle(self._now)
 
     def grown(self) -> Sequence[OpenMinute]:
         """The minutes to be written, with nothing waiting."""
@@ -100,13 +106,11 @@ class Rollups:
             minute.grown = False
         self._full = [minute for minute in self._full if minute.grown]
 
-    def _forget_removed(self, totals: Mapping[StreamKey, FrameCounts], minute: int) -> None:
-        """Streams that no longer run are forgotten once their last results, which may come late, are in."""
-        for stream in self._totals.keys() - totals.keys():
-            del self._totals[stream]
-        for stream in self._open.keys() - totals.keys():
-            if max(self._open[stream]) < minute - OPEN_MINUTES:
-                self._full.extend(left for left in self._open.pop(stream).values() if left.grown)
+    def _forget_idle(self, now: int) -> None:
+        """Streams that have been still for some minutes are forgotten: their cameras may be gone for good."""
+        for stream, minutes in list(self._open.items()):
+            if max(minute.touched for minute in minutes.values()) < now - OPEN_MINUTES:
+                self._full.extend(minute for minute in self._open.pop(stream).values() if minute.grown)
 
     def _at(self, stream: StreamKey, number: int) -> OpenMinute:
         minutes = self._open.setdefault(stream, OrderedDict())
@@ -117,5 +121,6 @@ class Rollups:
                 _, oldest = minutes.popitem(last=False)
                 if oldest.grown:
                     self._full.append(oldest)
+        minute.touched = self._now
         minutes.move_to_end(number)
         return minute

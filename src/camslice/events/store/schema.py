@@ -2,8 +2,8 @@
 
 One row in `frames` is one analysed frame. Frames in which nothing was found have a row too, without detections: that a camera
 looked and saw nothing is what tells an empty yard from a blind camera, and dwell, "last seen" and recall are wrong
-without it. Such a row takes about 45 bytes in SQLite, so that 20 cameras at 5 frames/s (8.6 million frames a day) take about
-0.4 GB a day plus 12 bytes per detection; `keep_mb` bounds it whatever happens.
+without it. Such a row takes about 70 bytes in SQLite with its place in the index, so that 20 cameras at 5 frames/s (8.6 million
+frames a day) take about 0.6 GB a day, and 12 bytes more for each detection; `keep_mb` bounds it whatever happens.
 
 A frame is identified by (stream, run, sequence), so a result that is written twice is there once. `run` is one life of the
 supervisor. Picture size, model and generation stand in every row: they may change from one frame to the next, and SQLite's

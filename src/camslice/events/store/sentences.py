@@ -36,8 +36,8 @@ def sentence_about(error: SQLAlchemyError, where: str) -> str:
     told = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     for sign, sentence in _KNOWN:
         if sign in told.lower():
-            return f"store {where}: {sentence}"
-    return f"store {where}: {_first_line(told)}; check the database"
+            return f"{where}: {sentence}"
+    return f"{where}: {_first_line(told)}; check the database"
 
 
 def is_hopeless(error: SQLAlchemyError) -> bool:

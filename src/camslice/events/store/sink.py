@@ -144,7 +144,7 @@ class _Tables:
                 self._rows.run_id(connection)
         except SQLAlchemyError as error:
             self._database.close()
-            raise StoreError(sentence_about(error, self._database.where)) from None
+            raise StoreError(f"store {sentence_about(error, self._database.where)}") from None
 
     def _take_samples(self) -> None:
         while self._samples:

@@ -1,0 +1,168 @@
+"""The running fleet for Prometheus: everything since the start, read once per scrape from one status.
+
+Counters and histograms are summed by model, and streams of removed cameras stay in the sums, so that no counter ever falls.
+What is told per stream is little, so that a fleet of many cameras stays cheap to scrape: age, rate, p95 and drops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+import camslice
+from camslice.fleet.accounting import Fate, FrameCounts, total_of
+from camslice.fleet.histogram import Histogram
+from camslice.fleet.stages import StageTimes
+from camslice.fleet.types import usd_per_camera_month
+from camslice.video.camera_state import CameraState
+from camslice.web.view import EngineStatus, FleetStatus, StreamStatus
+
+BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper edges of the stage histograms in seconds; the latency objective is one more, exactly."""
+_BYTES_PER_MB = 1e6
+
+
+def render(status: FleetStatus) -> tuple[bytes, str]:
+    """The text exposition of a fleet's status, and its media type."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_FleetCollector(status))
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+class _FleetCollector(Collector):
+    """Families of one status."""
+
+    def __init__(self, status: FleetStatus) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        """Every family, in the order of the exposition."""
+        status = self._status
+        by_model = _by_model([*status.streams, *status.removed])
+        yield from _build(status)
+        yield from _frames(by_model)
+        yield _stages(by_model, status.fleet.objective.latency_ms)
+        yield from _streams(status.streams)
+        yield from _engines(status.engines)
+        yield from _cameras(status)
+        yield from _process(status)
+
+
+def _by_model(streams: Sequence[StreamStatus]) -> dict[str, list[StreamStatus]]:
+    grouped: dict[str, list[StreamStatus]] = {}
+    for stream in streams:
+        grouped.setdefault(stream.key.model, []).append(stream)
+    return dict(sorted(grouped.items()))
+
+
+def _build(status: FleetStatus) -> Iterator[Metric]:
+    build = GaugeMetricFamily("camslice_build_info", "Which camslice this is; always 1.", labels=["version"])
+    build.add_metric([camslice.__version__], 1)
+    yield build
+    objective = status.fleet.objective
+    yield GaugeMetricFamily("camslice_objective_latency_seconds", "Latency that is demanded.", objective.latency_ms / 1000)
+    yield GaugeMetricFamily(
+        "camslice_objective_percentile_ratio", "Share of the captured frames that must make it.", objective.percentile / 100
+    )
+
+
+def _frames(by_model: dict[str, list[StreamStatus]]) -> Iterator[Metric]:
+    captured = CounterMetricFamily("camslice_frames_captured", "Frames that were due for analysis.", labels=["model"])
+    fates = CounterMetricFamily("camslice_frames", "Frames by what became of them.", labels=["model", "fate"])
+    in_flight = GaugeMetricFamily("camslice_frames_in_flight", "Frames held right now.", labels=["model"])
+    missed = CounterMetricFamily("camslice_frames_missed", "Frames due while their camera was down.", labels=["model"])
+    for model, streams in by_model.items():
+        frames: FrameCounts = total_of(stream.frames for stream in streams)
+        captured.add_metric([model], frames.captured)
+        in_flight.add_metric([model], frames.in_flight)
+        missed.add_metric([model], frames.missed)
+        for fate in Fate:
+            fates.add_metric([model, fate.value], getattr(frames, fate.value))
+    yield from (captured, fates, in_flight, missed)
+
+
+def _stages(by_model: dict[str, list[StreamStatus]], objective_ms: float) -> Metric:
+    family = HistogramMetricFamily(
+        "camslice_stage_duration_seconds",
+        "Time of analysed frames by stage; the stages add up to total.",
+        labels=["model", "stage"],
+    )
+    edges_s = sorted({*BUCKETS_S, objective_ms / 1000})
+    for model, streams in by_model.items():
+        for stage in StageTimes._fields:
+            histogram = Histogram()
+            for stream in streams:
+                if stage in stream.stages:
+                    histogram.merge(stream.stages[stage])
+            if histogram.n:
+                family.add_metric([model, stage], _buckets(histogram, edges_s), histogram.sum_ms / 1000)
+    return family
+
+
+def _buckets(histogram: Histogram, edges_s: Sequence[float]) -> list[tuple[str, float]]:
+    counts = histogram.count_up_to(np.array(edges_s) * 1000.0)
+    finite = [(str(edge), float(count)) for edge, count in zip(edges_s, counts, strict=True)]
+    return [*finite, ("+Inf", float(histogram.n))]
+
+
+def _streams(streams: Sequence[StreamStatus]) -> Iterator[Metric]:
+    age = _per_stream("age_seconds", "Time since the newest analysed frame was captured.")
+    rate = _per_stream("analysed_frames_per_second", "Frames analysed per second over the last 10 s.")
+    p95 = _per_stream("latency_p95_seconds", "95th percentile of the total over the last 10 s.")
+    dropped = CounterMetricFamily(
+        "camslice_camera_frames_dropped", "Frames superseded, stale or failed.", labels=["camera", "model"]
+    )
+    for stream in streams:
+        labels = [stream.key.camera, stream.key.model]
+        rate.add_metric(labels, stream.fps)
+        dropped.add_metric(labels, stream.frames.dropped)
+        if stream.age_ms is not None:
+            age.add_metric(labels, stream.age_ms / 1000)
+        if stream.recent_p95_ms is not None:
+            p95.add_metric(labels, stream.recent_p95_ms / 1000)
+    yield from (age, rate, p95, dropped)
+
+
+def _per_stream(name: str, documentation: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"camslice_camera_{name}", documentation, labels=["camera", "model"])
+
+
+def _engines(engines: Sequence[EngineStatus]) -> Iterator[Metric]:
+    labels = ["model", "backend", "device", "precision"]
+    occupancy = GaugeMetricFamily(
+        "camslice_engine_occupancy_ratio", "Share of the last 10 s in which the engine computed.", labels=labels
+    )
+    healthy = GaugeMetricFamily("camslice_engine_up", "1 while the engine has no trouble.", labels=labels)
+    for engine in engines:
+        values = [engine.model, engine.backend, engine.device, engine.precision]
+        occupancy.add_metric(values, engine.occupancy)
+        healthy.add_metric(values, engine.problem is None)
+    yield from (occupancy, healthy)
+
+
+def _cameras(status: FleetStatus) -> Iterator[Metric]:
+    cameras = GaugeMetricFamily("camslice_cameras", "Cameras by state.", labels=["state"])
+    for state in CameraState:
+        cameras.add_metric([state.value], sum(camera.state is state for camera in status.cameras))
+    yield cameras
+    usd = usd_per_camera_month(status.fleet.machine, len(status.cameras))
+    if usd is not None:
+        yield GaugeMetricFamily("camslice_usd_per_camera_month", "The machine's price shared by its cameras.", usd)
+
+
+def _process(status: FleetStatus) -> Iterator[Metric]:
+    dropped = CounterMetricFamily("camslice_results_dropped", "Results that were analysed and not written.", labels=["cause"])
+    for cause, count in sorted(status.dropped_results.items()):
+        dropped.add_metric([cause], count)
+    yield dropped
+    yield CounterMetricFamily("camslice_restarts", "Restarts of analysis processes.", status.restarts)
+    yield GaugeMetricFamily("camslice_memory_bytes", "Memory of all processes (PSS).", status.memory_mb * _BYTES_PER_MB)
+    yield GaugeMetricFamily("camslice_cpu_cores", "CPU cores in use.", status.cpu_cores)
+    yield GaugeMetricFamily("camslice_uptime_seconds", "Time since the start.", status.uptime_s)
+    yield GaugeMetricFamily("camslice_fleet_generation", "Generation of the configuration in force.", status.generation)
