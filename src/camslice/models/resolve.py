@@ -7,7 +7,7 @@ from pathlib import Path
 
 from camslice.fleet.errors import ModelError
 from camslice.fleet.types import ModelSpec
-from camslice.models.cache import sha256_of
+from camslice.models.cache import search_folders, sha256_of
 from camslice.models.catalogue import Catalogue, Kind, load_catalogue
 from camslice.models.choose_decoder import choose_decoder, class_count
 from camslice.models.classes import class_ids
@@ -18,6 +18,8 @@ from camslice.models.model import InputSpec, ModelInfo
 from camslice.models.progress import Progress
 from camslice.models.weights_file import WeightsFile, read_weights
 
+_MODEL_SUFFIXES = (".onnx", ".xml")
+_SUFFIXES = (*_MODEL_SUFFIXES, ".pt")
 _USUAL_SIZE = 640
 _STRIDE = 32
 """The coarsest grid of the detectors known here: an input is a multiple of it."""
@@ -49,13 +51,25 @@ def resolve(
 
 
 def is_path(weights: str) -> bool:
-    """Whether `weights` means a file rather than a name of the model list."""
-    return "/" in weights or Path(weights).suffix.lower() in (".onnx", ".xml", ".pt") or Path(weights).is_file()
+    """Whether `weights` means a file by its path, rather than by a name."""
+    return "/" in weights or Path(weights).suffix.lower() in _SUFFIXES or Path(weights).is_file()
+
+
+def own_file(weights: str, catalogue: Catalogue) -> Path | None:
+    """The file that `weights` means if it means one of the user's own, not an entry of the list.
+
+    That is a path, or the name without ending of an .onnx or .xml file in a folder of `CAMSLICE_MODELS`.
+    """
+    if is_path(weights):
+        return Path(weights).expanduser()
+    if any(entry.name == weights for entry in catalogue.entries):
+        return None
+    candidates = [folder / f"{weights}{suffix}" for folder in search_folders() for suffix in _MODEL_SUFFIXES]
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _found(spec: ModelSpec, catalogue: Catalogue, accept: AcceptLicence, progress: Progress | None) -> Found | Path:
-    if is_path(spec.weights):
-        path = Path(spec.weights).expanduser()
+    if path := own_file(spec.weights, catalogue):
         known = catalogue.by_sha256(sha256_of(path)) if path.is_file() else None
         return Found(*known, path, "the path given") if known and known[0].model else path
     entry = catalogue.entry(spec.weights)
