@@ -47,7 +47,7 @@ def store_url(template: str, base_dir: Path, environ: Mapping[str, str]) -> str:
 
 def weights_path(weights: str, base_dir: Path, environ: Mapping[str, str]) -> str:
     """A path made absolute; a name of the model list stays as it is."""
-    is_path = "/" in weights or weights.endswith((".onnx", ".xml"))
+    is_path = "/" in weights or weights.lower().endswith((".onnx", ".xml", ".pt"))
     return resolved(weights, base_dir, environ) if is_path else weights
 
 

@@ -1,0 +1,85 @@
+"""The command line's front door: it knows each command by name and loads only the one that is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+import typer
+
+from camslice import __version__
+from camslice.cli.errors import exit_code_of
+from camslice.cli.output import log_to_stderr
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Where a command lies (`module:attribute`, a function or a `typer.Typer` of its own) and its line in `--help`."""
+
+    where: str
+    about: str
+
+
+COMMANDS: Mapping[str, Command] = {
+    "demo": Command("camslice.cli.demo:demo", "Run a small fleet on real video with whatever this machine can get."),
+    "run": Command("camslice.cli.run:run", "Analyse the fleet until stopped, then print what became of every frame."),
+    "detect": Command("camslice.cli.detect:detect", "Detect objects in pictures."),
+    "eval": Command("camslice.cli.eval:evaluate", "Measure a model's accuracy on labelled pictures."),
+    "models": Command("camslice.cli.models:app", "List, fetch and import models."),
+    "schema": Command("camslice.cli.schema:schema", "Print the JSON Schema of fleet.yaml."),
+    "doctor": Command("camslice.cli.doctor:doctor", "Say what this machine has and lacks, each with the fix."),
+}
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    log_to_stderr()
+    sys.exit(exit_code_of(lambda: command_line(sys.argv[1:])(args=sys.argv[1:], prog_name="camslice")))
+
+
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """The application for these arguments: all commands by name, and the one that they call loaded."""
+    app = typer.Typer(
+        help="Run object detection on a fleet of cameras at the lowest cost per camera.",
+        add_completion=False,
+        no_args_is_help=True,
+        # Plain help: loading rich would nearly double the time to start.
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
+    called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for name, command in COMMANDS.items():
+        loaded = _load(command.where) if name == called else _listed_only
+        if isinstance(loaded, typer.Typer):
+            app.add_typer(loaded, name=name, help=command.about)
+        else:
+            app.command(name, short_help=command.about)(loaded)
+    return app
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
+    """Takes the options that stand before the command."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"camslice {__version__}")
+        raise typer.Exit
+
+
+def _listed_only() -> None:
+    """Stands in for the commands that are not called."""
+
+
+def _load(where: str) -> Callable[..., object] | typer.Typer:
+    module, attribute = where.split(":")
+    return cast("Callable[..., object] | typer.Typer", getattr(importlib.import_module(module), attribute))

@@ -1,0 +1,79 @@
+"""What doctor says of a declared fleet on this machine: what it will take, and what of it is missing."""
+
+from __future__ import annotations
+
+from camslice.fleet.errors import CamsliceError
+from camslice.fleet.types import CameraSpec, Fleet, ModelSpec, mailbox_depth
+from camslice.measure.checks import Check
+from camslice.measure.machine import available_memory_bytes
+from camslice.models.catalogue import load_catalogue
+from camslice.models.fetch import find
+from camslice.models.resolve import is_path, own_file
+from camslice.video.check import check_source
+
+ASSUMED_WIDTH, ASSUMED_HEIGHT = 1920, 1080
+BYTES_PER_PIXEL = 1.5
+"""Of a decoded frame in 4:2:0: one byte of luma, a quarter each of the two chroma planes."""
+
+_SHOWN = 5
+
+
+def load(fleet: Fleet) -> Check:
+    """How much is to be analysed."""
+    streams = [(camera, model) for camera in fleet.cameras for model in camera.models]
+    due_fps = sum(camera.fps for camera, _ in streams)
+    detail = f"{len(fleet.cameras)} cameras, {len(streams)} streams, {due_fps:g} frames per second due for analysis"
+    return Check.of("load", detail, fix=None)
+
+
+def mailboxes(fleet: Fleet) -> Check:
+    """The most memory that waiting frames can take. Their size is known only once they arrive, so 1920 x 1080 is assumed."""
+    frames = sum(
+        mailbox_depth(fleet.objective, fleet.pace, camera.fps, camera.freshness) * len(camera.models)
+        for camera in fleet.cameras
+    )
+    bound = frames * BYTES_PER_PIXEL * ASSUMED_WIDTH * ASSUMED_HEIGHT
+    formula = f"{frames} frames x {BYTES_PER_PIXEL} bytes x {ASSUMED_WIDTH} x {ASSUMED_HEIGHT} pixels, a size assumed"
+    detail = f"waiting frames take at most {bound / 1e6:,.0f} MB ({formula}); depths follow latency_ms, fps and freshness"
+    too_much = bound > available_memory_bytes()
+    fix = "Write freshness: latest, fewer frames per second or a shorter latency_ms, or take a machine with more memory."
+    return Check.of("mailboxes", detail, fix=fix if too_much else None)
+
+
+def sources(fleet: Fleet) -> Check:
+    """Whether files can be read; what is on a network or a device may come up later and is not opened."""
+    cameras = {camera.source.reveal(): camera for camera in fleet.cameras}.values()
+    problems = [problem for camera in cameras if (problem := _problem_of(camera))]
+    if not problems:
+        return Check.of("sources", f"{len(cameras)} different; no file is missing", fix=None)
+    more = f" (and {len(problems) - _SHOWN} more)" if len(problems) > _SHOWN else ""
+    detail = "; ".join(problems[:_SHOWN]) + more
+    return Check.of("sources", detail, fix="Correct these sources in the fleet file, or put the files there.")
+
+
+def models(fleet: Fleet) -> Check:
+    """Whether the weights that cameras use are here."""
+    used = {name for camera in fleet.cameras for name in camera.models} or set(fleet.models)
+    missing = [fleet.models[name] for name in sorted(used) if not _is_here(fleet.models[name])]
+    if not missing:
+        return Check.of("models", f"{', '.join(sorted(used))}: the weights are here", fix=None)
+    detail = ", ".join(f"{spec.name} ({spec.weights})" for spec in missing) + ": the weights are not here"
+    return Check.of("models", detail, fix=" ".join(_how_to_get(spec) for spec in missing))
+
+
+def _problem_of(camera: CameraSpec) -> str | None:
+    try:
+        check_source(camera)
+    except CamsliceError as error:
+        return f"{camera.name}: {str(error).rstrip('.')}"
+    return None
+
+
+def _is_here(spec: ModelSpec) -> bool:
+    known = load_catalogue()
+    own = own_file(spec.weights, known)
+    return own.is_file() if own is not None else find(known.entry(spec.weights)) is not None
+
+
+def _how_to_get(spec: ModelSpec) -> str:
+    return f"Put a file at {spec.weights}." if is_path(spec.weights) else f"camslice models pull {spec.weights}"
