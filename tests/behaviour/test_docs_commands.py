@@ -24,7 +24,8 @@ from tests.docs_stage import set_the_stage
 
 PAGES = [page for page in pages() if any(block.commands or block.file for block in blocks(page))]
 SECRETS = {"CAM_USER": "viewer", "CAM_PASSWORD": "open-sesame", "DB_PASSWORD": "open-sesame"}
-OBJECTIVE_NOT_MET = 1
+NOT_ALL_IS_WELL = 1
+"""What `run` answers when the objective was not met and `doctor` when something is missing: no mistake of the page."""
 BIN = Path(sys.executable).parent
 
 
@@ -59,7 +60,7 @@ def test_every_command_shown_in_a_page_works(
                 check_that_it_exists(command, block.where)
                 continue
             done = reader(as_typed_in_a_hurry(command))
-            allowed = {0, OBJECTIVE_NOT_MET} if "camslice run" in command else {0}
+            allowed = {0, NOT_ALL_IS_WELL} if re.search("camslice (run|doctor)", command) else {0}
             assert done.returncode in allowed, f"{block.where}: {command}\n{done.stdout}\n{done.stderr}"
             assert "Traceback" not in done.stderr, f"{block.where}: {command}\n{done.stderr}"
 
