@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Row = dict[str, object]
 """One model or clip as `--json` shows it."""
 
+BRING_IT = "a file of yours"
+"""The source of what camslice cannot fetch."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 AcceptLicences = Annotated[list[str] | None, typer.Option("--accept-licence", help="accept this licence", metavar="SPDX")]
 
@@ -99,8 +102,8 @@ def import_model(
 
 def _listed(catalogue: Catalogue, entry: Entry, found: Found | None) -> Row:
     facts = entry.model
-    file = found.file if found else entry.files[0]
-    origins = [source.words for source in entry.sources] or ["a file of yours"]
+    file = found.file if found else entry.file(entry.sources[0].file) if entry.sources else entry.files[0]
+    origins = [source.words for source in entry.sources] or [BRING_IT]
     return {
         "name": entry.name,
         "kind": str(entry.kind),
@@ -146,9 +149,9 @@ def _show(rows: Sequence[Row], as_json: bool) -> None:
         return
     table = Table()
     for title in ("name", "kind", "licence", "task", "input", "classes", "where"):
-        table.add_column(title)
+        table.add_column(title, overflow="fold")
     for row in rows:
-        where = row["path"] or f"not here; {row['source']}"
+        where = row["path"] or ("not here; bring the file" if row["source"] == BRING_IT else "not here; fetched when needed")
         table.add_row(*map(_cell, (row["name"], row["kind"], row["licence"], row["task"], row["input"], row["classes"], where)))
     stdout().print(table)
 
@@ -159,6 +162,8 @@ def _show_one(row: Row) -> None:
     from camslice.cli.output import stdout
 
     table = Table(show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     for key, value in row.items():
         if value not in (None, "", []):
             table.add_row(key.replace("_", " "), _cell(value))
