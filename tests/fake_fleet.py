@@ -58,6 +58,7 @@ class FakeFleet:
         self.objective = Objective(latency_ms=500.0, usd_per_camera_month=30.0)
         self.machine = None if usd_per_hour is None else Machine(usd_per_hour)
         self.cameras: dict[str, FakeCamera] = {}
+        self.removed: list[StreamStatus] = []
         self.watched: list[tuple[str, ...]] = []
         self.problems: list[str] = []
         self.pictures_move = True
@@ -81,6 +82,7 @@ class FakeFleet:
                 restarts=0,
                 dropped_results={"store: queue full": 0},
                 problems=list(self.problems),
+                removed=list(self.removed),
             )
 
     def report(self) -> Mapping[str, object]:
@@ -96,8 +98,10 @@ class FakeFleet:
 
     def remove_camera(self, name: str) -> None:
         with self.lock:
-            if self.cameras.pop(name, None) is None:
+            camera = self.cameras.pop(name, None)
+            if camera is None:
                 raise FleetError(f"there is no camera {name!r}")
+            self.removed.append(_stream_status(camera))
 
     def watch(self, cameras: Sequence[str]) -> None:
         self.watched.append(tuple(cameras))

@@ -41,13 +41,14 @@ class Point:
 class Look:
     """The fleet at one instant and what lately happened in it.
 
-    `latency` merges the `total` of all streams since the start, `recent_latency` over the last 10 s; `recent_frames` is over
-    the same time, summed over streams; `minute_frames` is over the last minute, for each stream.
+    `latency` merges the `total` of all streams since the start, `frames` sums their fates, those of removed cameras included;
+    `recent_latency` and `recent_frames` are the same over the last 10 s; `minute_frames` is of each stream's last minute.
     """
 
     status: FleetStatus
     at_s: float
     latency: Histogram
+    frames: FrameCounts
     recent_latency: Histogram
     recent_frames: FrameCounts
     minute_frames: Mapping[StreamKey, FrameCounts]
@@ -73,14 +74,15 @@ class Observer:
         """Look now."""
         with self._lock:
             status = self._fleet.status()
-            now = _Kept(self._monotonic_s(), {stream.key: stream.frames for stream in status.streams}, _merged(status.streams))
+            now = _kept(status, self._monotonic_s())
             earlier = self._baseline(now)
             look = Look(
                 status=status,
                 at_s=self._utc_s(),
                 latency=now.latency,
+                frames=now.sum,
                 recent_latency=_difference(now.latency, earlier.latency),
-                recent_frames=total_of(now.frames.values()) - total_of(earlier.frames.values()),
+                recent_frames=now.sum - earlier.sum,
                 minute_frames=self._minute_frames(now),
             )
             if not self._row or now.at_s - self._row[-1].at_s >= _SPACING_S:
@@ -94,10 +96,10 @@ class Observer:
             return list(self._history)
 
     def _baseline(self, now: _Kept) -> _Kept:
-        """The oldest look of the recent window with the same streams, whose sums can be subtracted; `now` if there is none."""
+        """The oldest look of the recent window; `now` if there is none. Sums never shrink: removed cameras stay in them."""
         baseline = now
         for kept in reversed(self._row):
-            if now.at_s - kept.at_s > RECENT_S or kept.frames.keys() != now.frames.keys() or kept.latency.n > now.latency.n:
+            if now.at_s - kept.at_s > RECENT_S:
                 break
             baseline = kept
         return baseline
@@ -115,7 +117,14 @@ class Observer:
 class _Kept:
     at_s: float
     frames: Mapping[StreamKey, FrameCounts]
+    sum: FrameCounts
     latency: Histogram
+
+
+def _kept(status: FleetStatus, at_s: float) -> _Kept:
+    ever = [*status.streams, *status.removed]
+    frames = {stream.key: stream.frames for stream in status.streams}
+    return _Kept(at_s, frames, total_of(stream.frames for stream in ever), _merged(ever))
 
 
 def _merged(streams: Iterable[StreamStatus]) -> Histogram:

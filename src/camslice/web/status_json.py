@@ -29,7 +29,7 @@ def status_json(look: Look) -> Json:
         "uptime_s": round(status.uptime_s, 1),
         "generation": status.generation,
         "objective": _objective(look),
-        "fleet": _fleet(status),
+        "fleet": _fleet(look),
         "models": sorted(status.fleet.models),
         "cameras": [_camera(camera, look) for camera in status.cameras],
         "engines": [{**asdict(engine), "occupancy": round(engine.occupancy, 4)} for engine in status.engines],
@@ -63,13 +63,12 @@ def history_json(points: Iterable[Point]) -> list[Json]:
 
 def _objective(look: Look) -> Json:
     objective = look.status.fleet.objective
-    frames = total_of(stream.frames for stream in look.status.streams)
     return {
         "latency_ms": objective.latency_ms,
         "percentile": objective.percentile,
         "drop_rate": objective.drop_rate,
         "usd_per_camera_month": objective.usd_per_camera_month,
-        "since_start": _against(objective, look.latency, frames),
+        "since_start": _against(objective, look.latency, look.frames),
         "recent": _against(objective, look.recent_latency, look.recent_frames),
     }
 
@@ -87,15 +86,17 @@ def _against(objective: Objective, latency: Histogram, frames: FrameCounts) -> J
     }
 
 
-def _fleet(status: FleetStatus) -> Json:
+def _fleet(look: Look) -> Json:
+    """Sums since the start hold the frames of removed cameras too."""
+    status = look.status
     usd = usd_per_camera_month(status.fleet.machine, len(status.cameras))
     return {
         "cameras": len(status.cameras),
         "analysed_fps": round(sum(stream.fps for stream in status.streams), 2),
         "memory_mb": round(status.memory_mb, 1),
         "cpu_cores": round(status.cpu_cores, 2),
-        **_frames(total_of(stream.frames for stream in status.streams)),
-        "stages": _stages(status.streams),
+        **_frames(look.frames),
+        "stages": _stages([*status.streams, *status.removed]),
         "usd_per_camera_month": _rounded(usd),
     }
 

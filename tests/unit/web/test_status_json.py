@@ -1,0 +1,82 @@
+"""The status in JSON agrees with the fleet it is about."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from camslice.fleet.types import Objective
+from camslice.web.answers import as_json
+from camslice.web.observer import Observer
+from camslice.web.status_json import camera_json, status_json
+from tests.fake_fleet import FakeFleet
+
+
+def status_of(fleet: FakeFleet) -> Any:
+    return json.loads(as_json(status_json(Observer(fleet).look())))
+
+
+def test_captured_is_the_sum_of_all_fates() -> None:
+    fleet = FakeFleet()
+    fleet.cameras["gate"].analyse(100, dropped=7)
+    for place in (status_of(fleet)["fleet"], *status_of(fleet)["cameras"]):
+        frames = dict(place["frames"])
+        assert frames.pop("captured") == sum(frames.values())
+
+
+def test_stages_are_merged_over_streams_and_absent_ones_left_out() -> None:
+    fleet = FakeFleet()
+    stages = status_of(fleet)["fleet"]["stages"]
+    assert list(stages) == ["decode", "preprocess", "queue", "inference", "postprocess", "total"]
+    assert stages["total"]["n"] == 800
+    parts = sum(stage["mean"] for name, stage in stages.items() if name != "total")
+    assert parts == pytest.approx(stages["total"]["mean"], rel=1e-3)
+
+
+def test_the_objective_is_met_when_latency_and_drops_are() -> None:
+    objective = status_of(FakeFleet())["objective"]
+    assert objective["since_start"]["met"] is True
+    assert objective["since_start"]["p_all_ms"] < objective["latency_ms"]
+
+
+def test_the_objective_is_unknown_before_the_first_frame() -> None:
+    objective = status_of(FakeFleet([]))["objective"]
+    assert objective["since_start"] == {"p_all_ms": None, "drop_rate": 0.0, "frames": 0, "met": None}
+
+
+@pytest.mark.parametrize(("dropped", "infinite"), [(20, False), (60, True)])
+def test_dropped_frames_break_the_objective(dropped: int, infinite: bool) -> None:
+    fleet = FakeFleet(["gate"])
+    fleet.cameras["gate"].analyse(520, dropped=dropped)
+    since_start = status_of(fleet)["objective"]["since_start"]
+    assert since_start["met"] is False
+    assert (since_start["p_all_ms"] is None) is infinite
+
+
+def test_a_slow_fleet_breaks_the_objective() -> None:
+    fleet = FakeFleet()
+    fleet.objective = Objective(latency_ms=20.0)
+    assert status_of(fleet)["objective"]["since_start"]["met"] is False
+
+
+def test_dollars_are_the_machine_shared_by_its_cameras() -> None:
+    assert status_of(FakeFleet())["fleet"]["usd_per_camera_month"] == pytest.approx(0.10264 * 730 / 2, abs=1e-3)
+    assert status_of(FakeFleet(usd_per_hour=None))["fleet"]["usd_per_camera_month"] is None
+    assert status_of(FakeFleet([]))["fleet"]["usd_per_camera_month"] is None
+
+
+def test_one_camera_adds_its_streams_to_what_the_status_says() -> None:
+    fleet = FakeFleet()
+    look = Observer(fleet).look()
+    camera = camera_json(look, "yard")
+    [stream] = camera.pop("streams")  # type: ignore[misc]  # a list in an object
+    assert camera in status_json(look)["cameras"]  # type: ignore[operator]  # a list in an object
+    assert stream["model"] == "people"
+    with pytest.raises(KeyError):
+        camera_json(look, "nobody")
+
+
+def test_infinite_numbers_become_null() -> None:
+    assert json.loads(as_json({"a": float("inf"), "b": [float("nan"), 1.5]})) == {"a": None, "b": [None, 1.5]}
