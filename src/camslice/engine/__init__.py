@@ -1,5 +1,1 @@
-"""A model on a device that answers batches. Whatever is imported from here, its libraries' telemetry is off by then."""
-
-from camslice.engine.telemetry import switch_off_telemetry
-
-switch_off_telemetry()
+"""A model on a device that answers batches."""

@@ -3,7 +3,7 @@
 OpenVINO's Python package starts a thread and forks a process that calls home as soon as it is imported, and writes an
 identifier into the user's home. It has no setting against that; it does without when its package `openvino_telemetry` is
 not there, so that is what we make it see. ONNX Runtime's uploader is native code and reads one environment variable when it
-is loaded. Both must be told *before* their first import: whoever imports one of them calls `switch_off_telemetry` first.
+is loaded. Both must be told *before* their first import, so importing camslice tells them.
 """
 
 from __future__ import annotations
