@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from camslice.fleet.errors import FleetError
@@ -46,12 +46,14 @@ def outcome(data: object, environ: dict[str, str] | None = None) -> str:
     return f"{fleet} {fleet!r} {[str(camera.source) for camera in fleet.cameras]}"
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KNOWN | st.text(), VALUES, max_size=6))
 def test_a_fleet_of_anything_is_taken_or_refused_in_sentences(extra: dict[str, object]) -> None:
     for line in outcome({**FLEET, **extra}).splitlines():
         assert line
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["objective", "machine", "store", "people", "gate"]), KNOWN | st.text(min_size=1), VALUES)
 def test_any_key_with_any_value_anywhere_is_taken_or_refused_in_sentences(where: str, key: str, value: object) -> None:
     fleet: dict[str, object] = dict(FLEET)
@@ -64,6 +66,7 @@ def test_any_key_with_any_value_anywhere_is_taken_or_refused_in_sentences(where:
     assert outcome(fleet)
 
 
+@settings(deadline=None)
 @given(KNOWN | st.text(min_size=1), VALUES)
 def test_a_camera_of_anything_is_taken_or_refused_in_sentences(key: str, value: object) -> None:
     fleet = fleet_of({**FLEET, "cameras": []})
@@ -75,6 +78,7 @@ def test_a_camera_of_anything_is_taken_or_refused_in_sentences(key: str, value: 
         assert cameras
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_a_file_of_any_text_is_taken_or_refused_in_sentences(text: str) -> None:
     with pytest.raises(FleetError, match=r"^fleet\.yaml"):
@@ -92,23 +96,27 @@ SECRET_PLACES = [
 MISTAKES: list[dict[str, object]] = [{}, {"fps": -1}, {"model": "dogs"}, {"zones": []}, {"count": 2}, {"name": 5}]
 
 
+@settings(deadline=None)
 @given(PASSWORDS, st.sampled_from(SECRET_PLACES), st.sampled_from(MISTAKES))
 def test_a_password_in_a_source_shows_nowhere(password: str, place: str, mistake: dict[str, object]) -> None:
     camera = {**CAMERA, "source": place.format(password), **mistake}
     assert not LETTERS & set(outcome({**FLEET, "cameras": [camera]}, {"HOST": "10.0.0.7"}))
 
 
+@settings(deadline=None)
 @given(PASSWORDS.filter(lambda password: "&" not in password))
 def test_a_password_in_a_query_shows_nowhere(password: str) -> None:
     camera = {**CAMERA, "source": f"http://10.0.0.7/video?user=bob&password={password}"}
     assert not LETTERS & set(outcome({**FLEET, "cameras": [camera]}))
 
 
+@settings(deadline=None)
 @given(PASSWORDS, st.sampled_from(["rtsp://${U}:${P}@cam/1", "${P}", "rtsp://cam/${P}/1", "/clips/${P}.mp4", "${P}://cam/1"]))
 def test_a_password_from_the_environment_shows_nowhere(password: str, source: str) -> None:
     assert not LETTERS & set(outcome({**FLEET, "cameras": [{**CAMERA, "source": source}]}, {"U": "bob", "P": password}))
 
 
+@settings(deadline=None)
 @given(PASSWORDS, st.sampled_from([{}, {"keep_days": -1}]))
 def test_a_password_in_the_store_shows_nowhere(password: str, mistake: dict[str, object]) -> None:
     for url in (f"postgresql://bob:{password}@db/events", f"oracle://bob:{password}@db/events"):
@@ -116,8 +124,8 @@ def test_a_password_in_the_store_shows_nowhere(password: str, mistake: dict[str,
         assert not LETTERS & set(outcome({**FLEET, "store": url}))
 
 
+@settings(deadline=None)
 @given(PASSWORDS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_password_under_the_wrong_key_shows_nowhere(password: str) -> None:
     address = f"rtsp://bob:{password}@cam/1"
     for key in ("sauce", "url", "name", "model", "models", "freshness", "fps"):

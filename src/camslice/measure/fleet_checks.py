@@ -42,10 +42,12 @@ def mailboxes(fleet: Fleet) -> Check:
 
 def sources(fleet: Fleet) -> Check:
     """Whether files can be read; what is on a network or a device may come up later and is not opened."""
-    cameras = {camera.source.reveal(): camera for camera in fleet.cameras}.values()
-    problems = [problem for camera in cameras if (problem := _problem_of(camera))]
+    different: dict[str, CameraSpec] = {}
+    for camera in fleet.cameras:
+        different.setdefault(camera.source.reveal(), camera)
+    problems = [problem for camera in different.values() if (problem := _problem_of(camera))]
     if not problems:
-        return Check.of("sources", f"{len(cameras)} different; no file is missing", fix=None)
+        return Check.of("sources", f"{len(different)} different; no file is missing", fix=None)
     more = f" (and {len(problems) - _SHOWN} more)" if len(problems) > _SHOWN else ""
     detail = "; ".join(problems[:_SHOWN]) + more
     return Check.of("sources", detail, fix="Correct these sources in the fleet file, or put the files there.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import doctest
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from camslice.fleet import secrets
@@ -63,6 +63,7 @@ def test_a_message_of_a_library_is_scrubbed_of_every_piece() -> None:
     assert "cannot open rtsp://***@cam/1" in scrubbed
 
 
+@settings(deadline=None)
 @given(PASSWORDS)
 def test_no_password_shows(password: str) -> None:
     address = f"rtsp://bob:{password}@cam/1"
@@ -78,6 +79,7 @@ def test_no_password_shows(password: str) -> None:
         assert "Z" not in text
 
 
+@settings(deadline=None)
 @given(PASSWORDS.filter(lambda password: "&" not in password))
 def test_no_query_value_shows(password: str) -> None:
     shown = redact_address(f"http://cam/1?password={password}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from camslice.fleet.errors import FleetError
@@ -39,11 +39,13 @@ def test_keys_are_text(text: str) -> None:
     assert read_yaml(text, "f.yaml").data == {text.partition(":")[0]: 1}
 
 
+@settings(deadline=None)
 @given(PLAIN)
 def test_it_reads_what_yaml_wrote(value: object) -> None:
     assert read_yaml(yaml.safe_dump(value, allow_unicode=True), "f.yaml").data == value
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8")) | st.text("[]{}:,&*!|>'\"%@`#?- \n\tab0"))
 def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     try:
