@@ -77,7 +77,7 @@ class AvReader:
         packet = self._packet = next(self._packets, None)
         if packet is None:
             return None
-        if self._ring is not None:
+        if self._ring is not None and packet.size:
             self._ring.add(packet, time.monotonic_ns())
         pts, dts, tick_s = packet.pts, packet.dts, self._tick_s
         return PacketTime(None if pts is None else pts * tick_s, None if dts is None else dts * tick_s, starts_pass)

@@ -15,12 +15,12 @@ def open_rtsp(request: SourceRequest) -> Feed:
     """Connect. ConnectionLostError when that fails.
 
     A silent peer is noticed by FFmpeg's own `timeout` (microseconds) and not by PyAV's time-out between packets: that one takes
-    the interpreter's lock several times for every network packet.
+    the interpreter's lock several times for every network packet. FFmpeg waits twice before it gives up, hence the half.
     """
     options = {
         "rtsp_transport": "tcp",
         "allowed_media_types": "video",
-        "timeout": str(round(request.timeouts.read_s * 1e6)),
+        "timeout": str(round(request.timeouts.read_s / 2 * 1e6)),
         **PROBE_OPTIONS,
     }
     timeout_s = (request.timeouts.open_s, None)
