@@ -163,10 +163,12 @@ class BatchWriter(Generic[Item, Batch]):
     def _insist(self, action: Callable[[], None], items: int) -> bool:
         """Do it, however often it takes; False when it was given up, and the items are then counted as dropped."""
         pause_s = _FIRST_PAUSE_S
+        failed = False
         while True:
             try:
                 action()
             except WriteError as error:
+                failed = True
                 self._report(str(error))
                 if error.hopeless:
                     return self._give_up(REFUSED, items)
@@ -178,15 +180,19 @@ class BatchWriter(Generic[Item, Batch]):
                 logger.exception("%s: a batch met a defect and is dropped", self._name)
                 return self._give_up(DEFECT, items)
             else:
-                if self._problem is not None:
-                    logger.warning("%s: writes again", self._name)
-                self._problem = None
+                if failed or items:
+                    self._recovered()
                 return True
 
     def _report(self, sentence: str) -> None:
         if sentence != self._problem:
             logger.warning("%s: %s", self._name, sentence)
         self._problem = sentence
+
+    def _recovered(self) -> None:
+        if self._problem is not None:
+            logger.warning("%s: writes again", self._name)
+        self._problem = None
 
     def _pause(self, pause_s: float) -> bool:
         """Wait before the next try; False when the patience of `close` is at its end."""

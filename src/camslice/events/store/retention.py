@@ -100,6 +100,7 @@ def _delete_oldest(connection: Connection, before_us: int | None) -> int:
 def _oldest_frame(connection: Connection) -> tuple[int, int] | None:
     """The stream whose first frame is the oldest, and when that was captured; None when there are no frames."""
     first = select(func.min(frames.c.captured_us)).where(frames.c.stream_id == streams.c.id).scalar_subquery()
-    firsts = [(captured_us, stream_id) for stream_id, captured_us in connection.execute(select(streams.c.id, first)).tuples()]
-    known = [one for one in firsts if one[0] is not None]
-    return (min(known)[1], min(known)[0]) if known else None
+    known = [
+        (first_us, stream_id) for stream_id, first_us in connection.execute(select(streams.c.id, first)) if first_us is not None
+    ]
+    return min(known)[::-1] if known else None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.exc import OperationalError
 
 from camslice.fleet.errors import StoreError
 
@@ -63,8 +64,15 @@ class Sqlite:
 
     def give_back(self, engine: Engine, *, finished: bool) -> None:
         """Shorten the file by some of its free pages, whether finished or not."""
-        with engine.begin() as connection:
-            connection.execute(text(f"PRAGMA incremental_vacuum({_PAGES_GIVEN_BACK})")).all()
+        statement = f"PRAGMA incremental_vacuum({_PAGES_GIVEN_BACK})"
+        connection = engine.raw_connection()
+        try:
+            # Each page is one step of the statement, a row without columns: `execute` would take the first and stop.
+            connection.cursor().executescript(statement)
+        except sqlite3.Error as error:
+            raise OperationalError(statement, None, error) from error
+        finally:
+            connection.close()
 
 
 def _pragma(connection: Connection, name: str) -> int:
