@@ -30,9 +30,11 @@ def load_fleet(path: Path, environ: Mapping[str, str] = os.environ) -> Fleet:
     Raises FleetError with one line for each mistake.
     """
     try:
-        if path.stat().st_size > _LARGEST_FILE_BYTES:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE_BYTES + 1)
+        if len(content) > _LARGEST_FILE_BYTES:
             raise FleetError(f"{path}: this is larger than a fleet can be (16 MB); check that it is the right file.")
-        text = path.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
     except FileNotFoundError:
         raise FleetError(f"{path}: there is no such file; give the path of a fleet file.") from None
     except UnicodeDecodeError:

@@ -316,6 +316,11 @@ def test_a_folder_is_no_fleet_file(tmp_path: Path) -> None:
         load_fleet(tmp_path, {})
 
 
+def test_a_file_without_end_is_no_fleet_file() -> None:
+    with pytest.raises(FleetError, match=r"^/dev/zero: this is larger than a fleet can be"):
+        load_fleet(Path("/dev/zero"), {})
+
+
 def test_paths_begin_at_the_folder_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "fleet.yaml").write_text(SMALL)
     assert load_fleet(tmp_path / "fleet.yaml", {}).camera("gate").source.reveal() == str(tmp_path.resolve() / "gate.mp4")
