@@ -139,7 +139,7 @@ def drawn_preview(camera: str, place: int, sequence: int) -> Preview:
     confidence = np.linspace(0.94, 0.55, len(boxes)).astype(np.float32)
     class_id = np.array([1 if index == 3 else 0 for index in range(len(boxes))], np.int32)
     detections = Detections(np.array(boxes, np.float32), confidence, class_id)
-    return Preview(camera, sequence, time.time(), draw_preview(picture, detections, LABELS), detections)
+    return Preview(camera, sequence, time.time(), draw_preview(picture, detections, LABELS, quality=92), detections)
 
 
 def _street(place: int) -> np.ndarray:

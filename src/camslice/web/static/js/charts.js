@@ -37,7 +37,7 @@ export class Charts {
 
   #draw() {
     const known = this.#points.length > 0 ? this.#points.at(-1).at_s - this.#points[0].at_s : 0;
-    const span = Math.min(LONGEST_S, Math.max(SHORTEST_S, Math.ceil(known / 60) * 60));
+    const span = Math.min(LONGEST_S, Math.max(SHORTEST_S, known));
     this.#latency.draw(this.#points, span);
     this.#fps.draw(this.#points, span);
   }

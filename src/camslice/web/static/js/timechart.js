@@ -67,7 +67,7 @@ export class TimeChart {
   }
 
   #grid(width, x, now) {
-    const step = this.#spanS > 60 ? 60 : 15;
+    const step = this.#spanS > 90 ? 60 : 15;
     const steps = Array.from({ length: Math.floor(this.#spanS / step) + 1 }, (_, index) => index * step);
     return steps.flatMap((ago) => {
       const at = x(now - ago);
