@@ -22,6 +22,7 @@ _KNOWN = (
     ("no password supplied", "the server demands a password; add one to the URL"),
     ("connection refused", "nothing listens there; start the server or correct the URL"),
     ("permission denied", "this user may not create or write the tables; grant it CREATE and write access"),
+    ("no schema has been selected", "this user may not create or write the tables; grant it CREATE and write access"),
     ("timeout expired", "the server does not answer; check that it runs and can be reached"),
     ("translate host name", "there is no host of that name; correct the URL"),
     ("resolve host", "there is no host of that name; correct the URL"),
