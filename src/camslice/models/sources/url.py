@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -69,18 +70,24 @@ class UrlSource:
             raise SourceFailedError(f"it ended after {done_bytes:,} of {size_bytes:,} bytes")
 
 
-class _HttpConnection(http.client.HTTPConnection):
-    """Quick to give up a connection, patient with one that stands."""
+class _PatientOnceAnswered:
+    """Mixed into a connection: the short time-out holds until the server has answered, a longer one while it sends."""
 
-    def connect(self) -> None:
-        super().connect()
-        self.sock.settimeout(READ_TIMEOUT_S)
+    sock: socket.socket
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        connected = self.sock  # forgotten by the connection when the answer begins
+        response: http.client.HTTPResponse = super().getresponse()  # type: ignore[misc]  # of the class it is mixed into
+        connected.settimeout(READ_TIMEOUT_S)
+        return response
 
 
-class _HttpsConnection(http.client.HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock.settimeout(READ_TIMEOUT_S)
+class _HttpConnection(_PatientOnceAnswered, http.client.HTTPConnection):
+    pass
+
+
+class _HttpsConnection(_PatientOnceAnswered, http.client.HTTPSConnection):
+    pass
 
 
 class _Http(urllib.request.HTTPHandler):
