@@ -19,7 +19,8 @@ OPENCV_WHEELS = {
 _LIBRARIES_OF_ALL_MODULES = """
 import importlib, json, pkgutil
 import camslice, cv2
-names = [m.name for m in pkgutil.walk_packages(camslice.__path__, "camslice.") if not m.name.endswith("__main__")]
+names = {m.name for m in pkgutil.walk_packages(camslice.__path__, "camslice.")}
+names -= {"camslice.models.ultralytics_weights"}  # needs the extra that brings another OpenCV
 for name in names:
     importlib.import_module(name)
 maps = open("/proc/self/maps").read().splitlines()

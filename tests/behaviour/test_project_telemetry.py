@@ -13,7 +13,7 @@ _EVERYTHING = """
 import importlib, pkgutil
 import camslice
 for module in pkgutil.walk_packages(camslice.__path__, "camslice."):
-    if not module.name.endswith("__main__"):
+    if module.name != "camslice.models.ultralytics_weights":  # needs an extra
         importlib.import_module(module.name)
 """
 
