@@ -38,8 +38,8 @@ docs-serve: $(ENV)/.dev ## read the documentation while writing it
 reference: $(ENV)/.dev ## write the reference pages that say what the code says
 	$(BIN)/python tools/reference.py
 
-bench: $(ENV)/.dev ## what this machine carries, beside the bare engine's speed
-	$(BIN)/python benchmarks/ceiling.py $(ARGS)
+bench: $(ENV)/.dev ## the whole way of a frame beside bare inference (ARGS="--clip CLIP --model NAME=WEIGHTS")
+	$(BIN)/python -m benchmarks.ceiling $(ARGS)
 
 lock: ## resolve the dependencies again and write requirements/*.txt
 	tools/lock "$$(tools/find-python)"
