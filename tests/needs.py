@@ -1,6 +1,7 @@
 """What some tests need beyond the wheels of the lock file: found here, or the test says by name what is missing.
 
-On a developer's machine such a test is skipped; in CI (environment variable `CI`) it fails, so that nothing goes untested unseen.
+On a developer's machine such a test is skipped; in CI (environment variable `CI`) it fails, so that nothing goes untested
+unseen.
 """
 
 from __future__ import annotations

@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import av
-import numpy as np
-
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.secrets import Source
 from camslice.fleet.types import CameraSpec, Fleet, ModelSpec, Objective, Pace
@@ -76,16 +73,3 @@ def running(fleet: Fleet, models: dict[str, ModelInfo]) -> Iterator[Run]:
 
 def tiny_models(folder: Path, names: Sequence[str] = ("tiny",)) -> dict[str, ModelInfo]:
     return {name: tiny_detector(folder / f"{name}.onnx", name=name) for name in names}
-
-
-def a_clip(path: Path, frames: int, size: tuple[int, int] = (128, 96), fps: int = 25) -> Path:
-    """An MPEG-4 clip of grey pictures, each a little brighter than the one before."""
-    width, height = size
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=fps)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for index in range(frames):
-            picture = av.VideoFrame.from_ndarray(np.full((height, width, 3), 60 + index, np.uint8), "rgb24")
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode(None))
-    return path

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -18,7 +19,8 @@ from camslice.fleet.errors import FleetError
 from camslice.fleet.secrets import Source
 from camslice.fleet.types import Objective, Pace
 from camslice.video.camera_state import CameraState
-from tests.behaviour.running import a_clip, running, scene_camera, scene_fleet, tiny_models
+from tests.behaviour.running import running, scene_camera, scene_fleet, tiny_models
+from tests.clips import write_clip
 from tests.unit.engine.tiny_models import failing_model
 
 
@@ -111,15 +113,13 @@ def test_a_model_is_replaced_without_a_gap(tmp_path: Path) -> None:
         run.wait_for_more("gate")
         assert run.counts("gate").dropped == 0
     order = [result.model_sha256 for result in run.results]
-    changes = sum(a != b for a, b in zip(order, order[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(order))
     assert order[0] == old.sha256
     assert order[-1] == new.sha256
     assert changes <= 3, "the two models overlap for the frames in flight only"
 
 
-def test_a_model_that_keeps_failing_stops_and_the_others_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_that_keeps_failing_stops_and_the_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = tiny_models(tmp_path, ("good",)) | {"bad": failing_model(tmp_path / "bad.onnx")}
     fleet = scene_fleet([scene_camera("gate", models=("good", "bad"), fps=20)], models=("good", "bad"))
     with running(fleet, models) as run:
@@ -135,7 +135,7 @@ def test_a_model_that_keeps_failing_stops_and_the_others_go_on(
 
 
 def test_at_pace_lossless_every_frame_is_analysed_and_the_output_is_the_same_each_time(tmp_path: Path) -> None:
-    clip = str(a_clip(tmp_path / "clip.avi", frames=40))
+    clip = str(write_clip(tmp_path / "clip.avi", frames=40))
     camera = replace(scene_camera("gate", fps=240), source=Source(clip, clip))
     fleet = scene_fleet([camera, replace(camera, name="yard")], pace=Pace.LOSSLESS)
     outputs = []
@@ -146,7 +146,12 @@ def test_at_pace_lossless_every_frame_is_analysed_and_the_output_is_the_same_eac
         assert run.counts("gate").dropped == 0
         outputs.append(
             sorted(
-                (result.stream.camera, result.sequence, result.detections.confidence.tobytes(), result.detections.boxes.tobytes())
+                (
+                    result.stream.camera,
+                    result.sequence,
+                    result.detections.confidence.tobytes(),
+                    result.detections.boxes.tobytes(),
+                )
                 for result in run.results
             )
         )
@@ -198,7 +203,9 @@ def test_a_hundred_cameras_that_came_and_went_leave_nothing(tmp_path: Path) -> N
 
         def cycle(seed: int) -> None:
             run.supervisor.apply(scene_fleet([scene_camera("stays"), scene_camera("guest", fps=30, seed=seed)]), models)
-            run.wait_for(lambda: "guest" in run.supervisor._cameras and run.supervisor.cameras()["guest"].state is CameraState.LIVE)
+            run.wait_for(
+                lambda: "guest" in run.supervisor._cameras and run.supervisor.cameras()["guest"].state is CameraState.LIVE
+            )
             run.supervisor.apply(scene_fleet([scene_camera("stays")]), models)
             run.wait_for(lambda: "guest" not in run.supervisor._cameras)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import webbrowser
 from dataclasses import replace
+from pathlib import Path
 
+from camslice.cli.fetching import FetchBars
 from camslice.cli.fleet_run import INTERRUPTED, listening
-from camslice.cli.output import fetching, print_json, stderr
+from camslice.cli.output import print_json, stderr
 from camslice.cli.session import Session
 from camslice.cli.signals import Signals
 from camslice.cli.summary import print_summary
@@ -34,9 +36,8 @@ def run_demo(cameras: int, seconds: float, *, listen: str | None, accept_licence
     if accept_licence:
         out.print(f"licences accepted for this run: {', '.join(sorted(accept_licence))}", highlight=False)
     catalogue = load_catalogue()
-    with fetching() as progress:
-        model = best_available(catalogue, Kind.MODEL, accept=accept, progress=progress)
-        clip = best_available(catalogue, Kind.CLIP, accept=accept, progress=progress)
+    model = best_available(catalogue, Kind.MODEL, accept=accept, progress=FetchBars())
+    clip = best_available(catalogue, Kind.CLIP, accept=accept, progress=FetchBars())
     for found in (model, clip):
         out.print(f"{found.entry.kind}: {found.entry.name} ({found.entry.licence}), from {found.source}", highlight=False)
     spec = ModelSpec("people", str(model.path), classes=("person",), confidence=0.35)
@@ -55,7 +56,7 @@ def run_demo(cameras: int, seconds: float, *, listen: str | None, accept_licence
     if signals.stopping:
         return INTERRUPTED if signals.interrupted else 0
     fleet = at_rate(fleet, rate)
-    with Session(fleet, {"people": info}, None if listen is None else listening(listen, None)) as session:
+    with Session(fleet, {"people": info}, Path.cwd(), None if listen is None else listening(listen, None)) as session:
         if session.url:
             out.print(f"page: {session.url} (for {seconds:g} s)", highlight=False)
             if sys.stdout.isatty():

@@ -13,19 +13,21 @@ def detect(
     pictures: Annotated[list[Path], typer.Argument(help="pictures to look at", metavar="PICTURE...")],
     out: Annotated[Path | None, typer.Option(help="folder for annotated copies", metavar="DIR")] = None,
     confidence: Annotated[float, typer.Option(help="lowest confidence to report", min=0.0, max=1.0)] = 0.35,
-    nms_iou: Annotated[float, typer.Option(help="overlap above which a weaker box of the same class is dropped", max=1.0)] = 0.5,
+    nms_iou: Annotated[
+        float, typer.Option(help="overlap above which a weaker box of the same class is dropped", max=1.0)
+    ] = 0.5,
     engine: Annotated[str, typer.Option(help="openvino or onnxruntime")] = "openvino",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32")] = "auto",
     accept_licence: Annotated[list[str] | None, typer.Option(help="accept this licence", metavar="SPDX")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Detect objects in pictures, print them, and write annotated copies if asked."""
+    from camslice.cli.annotate import annotated_copy, detections_json
+    from camslice.cli.fetching import FetchBars, asking
     from camslice.cli.options import one_of
     from camslice.cli.output import print_json, stdout
     from camslice.fleet.types import Backend, ModelSpec, Precision
-    from camslice.cli.annotate import annotated_copy, detections_json
     from camslice.measure.pictures import PictureDetector
-    from camslice.models.licences import accepting
     from camslice.models.resolve import resolve
     from camslice.video.picture import load_picture
 
@@ -38,7 +40,7 @@ def detect(
         precision=one_of(Precision, precision, "--precision"),
     )
     loaded = [load_picture(path) for path in pictures]
-    info = resolve(spec, accept=accepting(accept_licence or ()))
+    info = resolve(spec, accept=asking(accept_licence or ()), progress=FetchBars())
     detector = PictureDetector(info, spec)
     try:
         found = list(detector.detect(loaded))

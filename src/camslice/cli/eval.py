@@ -12,18 +12,20 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="a name of the model list, or a path to .onnx / OpenVINO .xml", metavar="MODEL")],
     dataset: Annotated[Path, typer.Argument(help="a folder with images/ and a COCO instances.json", metavar="DATASET")],
     confidence: Annotated[float, typer.Option(help="lowest confidence that counts", min=0.0, max=1.0)] = 0.001,
-    nms_iou: Annotated[float, typer.Option(help="overlap above which a weaker box of the same class is dropped", max=1.0)] = 0.7,
+    nms_iou: Annotated[
+        float, typer.Option(help="overlap above which a weaker box of the same class is dropped", max=1.0)
+    ] = 0.7,
     engine: Annotated[str, typer.Option(help="openvino or onnxruntime")] = "openvino",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32")] = "auto",
     accept_licence: Annotated[list[str] | None, typer.Option(help="accept this licence", metavar="SPDX")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Measure mAP as COCO defines it. Compare models with each other on the same pictures, not with published figures."""
+    from camslice.cli.fetching import FetchBars, asking
     from camslice.cli.options import one_of
     from camslice.cli.output import print_json, progress, stdout
     from camslice.fleet.types import Backend, ModelSpec, Precision
     from camslice.measure.accuracy import measure_accuracy, read_dataset
-    from camslice.models.licences import accepting
     from camslice.models.resolve import resolve
 
     spec = ModelSpec(
@@ -35,7 +37,7 @@ def evaluate(
         precision=one_of(Precision, precision, "--precision"),
     )
     pictures = read_dataset(dataset)
-    info = resolve(spec, accept=accepting(accept_licence or ()))
+    info = resolve(spec, accept=asking(accept_licence or ()), progress=FetchBars())
     with progress(f"{info.name} on {len(pictures.images)} pictures", len(pictures.images)) as advance:
         accuracy = measure_accuracy(info, spec, pictures, advance)
     if as_json:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from camslice.cli.output import print_json, stderr
 from camslice.cli.preparation import Prepared, prepare, resolved_models
 from camslice.cli.session import Listen, Session
 from camslice.cli.signals import Signals
-from camslice.cli.summary import print_summary
+from camslice.cli.summary import objective_met, print_summary
 from camslice.fleet.errors import CamsliceError, FleetError
 from camslice.fleet.spec import load_fleet
 from camslice.fleet.types import Fleet, Store
@@ -39,7 +38,7 @@ def run_fleet(
     """Run until stopped; returns the exit code."""
     signals = Signals()
     prepared = prepare(_with_store(load_fleet(path), store), accept_licence)
-    session = Session(prepared.fleet, prepared.models, None if listen is None else listening(listen, token_file))
+    session = Session(prepared.fleet, prepared.models, path.parent, None if listen is None else listening(listen, token_file))
     with session:
         if session.url:
             stderr().print(f"page: {session.url}", highlight=False)
@@ -52,13 +51,6 @@ def run_fleet(
     if signals.interrupted:
         return INTERRUPTED
     return 0 if signals.stopping or objective_met(report) else 1
-
-
-def objective_met(report: Mapping[str, object]) -> bool:
-    """Whether the fleet's objective held over the whole run."""
-    fleet = report["fleet"]
-    assert isinstance(fleet, Mapping)
-    return bool(fleet["objective"]["met"])
 
 
 def listening(address: str, token_file: Path | None) -> Listen:
@@ -107,9 +99,7 @@ def _follow(
             _declare_again(session, path, prepared.fleet, store, accept_licence)
 
 
-def _declare_again(
-    session: Session, path: Path, before: Fleet, store: str | None, accept_licence: frozenset[str]
-) -> None:
+def _declare_again(session: Session, path: Path, before: Fleet, store: str | None, accept_licence: frozenset[str]) -> None:
     """Make the fleet what the file says now; what is wrong with it is said, and the old fleet goes on."""
     try:
         fleet = _with_store(load_fleet(path), store)

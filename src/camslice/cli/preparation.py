@@ -6,9 +6,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from camslice.cli.fetching import FetchBars, asking
 from camslice.fleet.errors import SourceError
 from camslice.fleet.types import CameraSpec, Fleet
-from camslice.models.licences import accepting
 from camslice.models.model import ModelInfo
 from camslice.models.resolve import resolve
 from camslice.video.check import check_source
@@ -34,7 +34,11 @@ def prepare(fleet: Fleet, accept_licence: frozenset[str]) -> Prepared:
 def resolved_models(fleet: Fleet, accept_licence: frozenset[str]) -> dict[str, ModelInfo]:
     """The weights of every model that a camera uses (of every model while there are no cameras)."""
     used = {model for camera in fleet.cameras for model in camera.models} or set(fleet.models)
-    return {name: resolve(spec, accept=accepting(accept_licence)) for name, spec in fleet.models.items() if name in used}
+    return {
+        name: resolve(spec, accept=asking(accept_licence), progress=FetchBars())
+        for name, spec in fleet.models.items()
+        if name in used
+    }
 
 
 def _refuse_if_no_camera_can_start(fleet: Fleet) -> None:

@@ -14,7 +14,8 @@ def run(
     listen: Annotated[str, typer.Option(help="where the page is served", metavar="HOST:PORT")] = "127.0.0.1:8080",
     no_page: Annotated[bool, typer.Option("--no-page", help="serve no page, no API and no metrics")] = False,
     store: Annotated[
-        str | None, typer.Option(help="where results are kept: a SQLAlchemy URL, or `none`; overrides the file's", metavar="URL")
+        str | None,
+        typer.Option(help="where results are kept: a SQLAlchemy URL, or `none`; overrides the file's", metavar="URL"),
     ] = None,
     token_file: Annotated[
         Path | None, typer.Option(help="file with the token that the page asks for (else CAMSLICE_TOKEN)", metavar="FILE")

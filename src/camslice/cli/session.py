@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import uuid
@@ -45,14 +44,15 @@ class Session:
     Owns the supervisor, the sinks, the page's server and one thread that hands running counts to the sinks.
     """
 
-    def __init__(self, fleet: Fleet, models: Mapping[str, ModelInfo], listen: Listen | None) -> None:
+    def __init__(self, fleet: Fleet, models: Mapping[str, ModelInfo], base: Path, listen: Listen | None) -> None:
+        """`base` is the folder that relative paths of cameras added by hand start from."""
         self._ticking = threading.Event()
         self._sinks = _sinks(fleet)
         self._statistics = Statistics()
         self._supervisor = Supervisor(fleet, models, self._take)
         self.running = SupervisedFleet(self._supervisor, self._statistics, self._sinks)
         self._ticker = threading.Thread(target=self._tick, name="counts", daemon=True)
-        self._server = None if listen is None else _server(self.running, fleet, listen)
+        self._server = None if listen is None else _server(self.running, fleet, base, listen)
 
     def __enter__(self) -> Session:
         try:
@@ -114,11 +114,12 @@ class Session:
             raise EngineError("no model could be loaded: " + "; ".join(f"{problem}" for problem in problems.values()))
 
 
-def _server(running: SupervisedFleet, fleet: Fleet, listen: Listen) -> WebServer:
+def _server(running: SupervisedFleet, fleet: Fleet, base: Path, listen: Listen) -> WebServer:
     require_token(listen.host, listen.token)
 
     def parsed(data: Mapping[str, object]) -> Sequence[CameraSpec]:
-        return parse_camera(data, fleet, Path.cwd(), os.environ)
+        # No environment: whoever may add a camera could otherwise have our secrets sent to an address of theirs.
+        return parse_camera(data, fleet, base, {})
 
     return WebServer(create_app(running, token=listen.token, parse_camera=parsed), listen.host, listen.port)
 

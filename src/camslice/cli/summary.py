@@ -29,6 +29,11 @@ class _Fleet(TypedDict):
     usd_per_camera_month: float | None
 
 
+def objective_met(report: Mapping[str, object]) -> bool:
+    """Whether the fleet's objective held over the whole run."""
+    return cast("_Fleet", report["fleet"])["objective"]["met"]
+
+
 def print_summary(report: Mapping[str, object], allowed_drop_rate: float) -> None:
     """Print a report of `run_report` for people."""
     fleet = cast("_Fleet", report["fleet"])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from camslice.engine.batch_pool import BatchPool
-from camslice.engine.protocol import EngineInfo, InferenceTimes, OnDone, Outputs
+from camslice.engine.protocol import Batch, EngineInfo, InferenceTimes, OnDone, Outputs
 from camslice.engine.slots import Layout, SlotArrays
 from camslice.engine.telemetry import switch_off_telemetry
 from camslice.fleet.errors import EngineError
@@ -106,7 +106,7 @@ class _Batch:
         self._put = put
         self._give_back = give_back
         self._count = 0
-        self._on_done: OnDone | None = None
+        self._on_done: OnDone = _nobody_waits
 
     def slot_for(self, index: int, letterbox: Letterbox) -> Slot:
         """A slot of this batch, padded for `letterbox`."""
@@ -123,17 +123,19 @@ class _Batch:
 
     def compute(self, session: onnxruntime.InferenceSession) -> None:
         """Run on the calling thread."""
-        on_done, self._on_done = self._on_done, None
-        assert on_done is not None
         began_ns = time.monotonic_ns()
         outputs: Outputs = []
         error: Exception | None = None
         try:
             feed = {name: array[: self._count] for name, array in self._arrays.arrays.items()}
             outputs = [np.asarray(output, np.float32) for output in session.run(None, feed)]
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 (ONNX Runtime has no common base for its errors)
             error = EngineError(f"the device failed: {str(failure).strip().splitlines()[-1]}")
-        on_done(self, outputs, InferenceTimes(began_ns, time.monotonic_ns()), error)
+        self._on_done(self, outputs, InferenceTimes(began_ns, time.monotonic_ns()), error)
+
+
+def _nobody_waits(batch: Batch, outputs: Outputs, times: InferenceTimes, error: Exception | None) -> None:
+    """Stands in until the first start."""
 
 
 def _session(

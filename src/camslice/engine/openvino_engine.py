@@ -59,7 +59,7 @@ class OpenVinoEngine:
         cache: Path | None = None,
     ) -> None:
         switch_off_telemetry()
-        compiled, computed = _compile(info, width, height, layout, device, precision, threads, max_batch, cache)
+        compiled, computed = compiled_model(info, width, height, layout, device, precision, threads, max_batch, cache)
         streams = max(1, int(compiled.get_property("NUM_STREAMS")))
         batches = streams * QUEUE_FACTOR
         self._info = EngineInfo("openvino", device, computed, width, height, max_batch, batches, threads, info.sha256)
@@ -210,7 +210,7 @@ class _Turns:
                 self._idle += 1
 
 
-def _compile(
+def compiled_model(
     info: ModelInfo,
     width: int,
     height: int,
@@ -221,12 +221,14 @@ def _compile(
     max_batch: int,
     cache: Path | None,
 ) -> tuple[ov.CompiledModel, str]:
+    """The model behind its u8 input, compiled, and the precision that it computes in. Raises EngineError."""
     import openvino as ov
 
     from camslice.engine.openvino_graph import with_u8_input
 
     core = ov.Core()
-    if device.split(".")[0].split(":")[0] not in {d.split(".")[0] for d in core.available_devices} | {"AUTO", "MULTI"}:
+    kinds = {available.split(".")[0] for available in core.available_devices} | {"AUTO", "MULTI"}
+    if device.split(".")[0].split(":")[0] not in kinds:
         raise EngineError(
             f"model {info.name}: OpenVINO has no device {device!r} here; it has {', '.join(core.available_devices)}. "
             "Set `device:` to one of them."

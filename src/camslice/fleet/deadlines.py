@@ -6,8 +6,9 @@ goes first. A frame that can no longer make it is `stale`, one pushed out of its
 
 Under overload that alone is unfair. The queue then stands at the edge of its deadlines, of the frames that expire before the
 engine is free again only the first is taken, and that is mostly one of the fastest camera: simulated at 1.3 times the load,
-a camera at 1 frame/s loses 50 % and one at 25 frames/s 20 %. So among frames whose last chance comes at about the same time, the stream that
-lost the largest share of its recent frames goes first, which brings the shares together. Nothing changes while nothing is lost.
+a camera at 1 frame/s loses 50 % and one at 25 frames/s 20 %. So among frames whose last chance comes at about the same
+time, the stream that lost the largest share of its recent frames goes first, which brings the shares together. Nothing
+changes while nothing is lost.
 
 Times are integers in nanoseconds on whatever clock the caller uses; items are opaque.
 """
@@ -79,7 +80,7 @@ class _Losses:
 class DeadlineQueue(Generic[Item]):
     """Bounded mailboxes, one per stream, served earliest deadline first. Not thread-safe: the caller holds a lock.
 
-    It never holds more than the sum of the mailboxes' depths, and per frame it costs O(log n) (a few times that under overload).
+    It never holds more than the sum of the mailboxes' depths, and per frame it costs O(log n), a few times that in an overload.
 
     >>> queue = DeadlineQueue[str](latency_ns=500)
     >>> queue.open(stream=0, depth=1)

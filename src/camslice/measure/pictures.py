@@ -78,7 +78,7 @@ class PictureDetector:
                 if error is None:
                     raw = self._decode(outputs, 0)
                     found = Detections(letterbox.to_source(raw.boxes), raw.confidence, raw.class_id)
-            except Exception as decoding_error:
+            except Exception as decoding_error:  # noqa: BLE001 (delivered to whoever waits for the picture)
                 error = decoding_error
             batch.release()
             self._answers.put(_Answer(index, found, error))

@@ -1,7 +1,7 @@
 """The way of results from an analysis process to its supervisor: a ring of records in shared memory.
 
-No system call and no lock between the processes: the writer stores a record and then its new end, the reader reads up to that end
-and then stores how far it got. What was published before a kill is read afterwards. A reader that falls behind never
+No system call and no lock between the processes: the writer stores a record and then its new end, the reader reads up to
+that end and then stores how far it got. What was published before a kill is read afterwards. A reader that falls behind never
 blocks the writer: a result that does not fit is dropped and counted.
 """
 

@@ -42,7 +42,6 @@ from camslice.stream.outbox import Outbox
 from camslice.stream.previews import Previews
 from camslice.stream.scheduler import LoadedModel, Scheduler
 from camslice.stream.shm import SharedRegion
-from camslice.video.camera_state import CameraState
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +56,12 @@ class Pod:
     the pipe. Loading a model and closing a camera take time and get a thread each.
     """
 
-    def __init__(self, pipe: Connection, ledger: Ledger, outbox: Outbox, previews: Previews) -> None:
+    def __init__(self, configured: Configure, pipe: Connection, ledger: Ledger, outbox: Outbox, previews: Previews) -> None:
+        self._configured = configured
         self._pipe = pipe
         self._ledger = ledger
         self._outbox = outbox
         self._previews = previews
-        self._configured: Configure | None = None
         self._schedulers: dict[str, Scheduler] = {}
         self._feeds: dict[str, CameraFeed] = {}
         self._unsent: queue.SimpleQueue[FromPod | None] = queue.SimpleQueue()
@@ -82,8 +81,6 @@ class Pod:
                 log.warning("the supervisor is gone; leaving")
                 os._exit(0)
             match message:
-                case Configure():
-                    self._configured = message
                 case LoadModel():
                     threading.Thread(target=self._load, args=(message,), name="loader", daemon=True).start()
                 case UnloadModel():
@@ -100,10 +97,8 @@ class Pod:
     def _load(self, message: LoadModel) -> None:
         spec = message.spec
         scheduler = self._scheduler(spec.name)
-        configured = self._configured
-        assert configured is not None
         try:
-            engine = make_engine(message.info, spec, threads=configured.threads)
+            engine = make_engine(message.info, spec, threads=self._configured.threads)
             decode = make_decoder(message.info, confidence=spec.confidence, nms_iou=spec.nms_iou, classes=spec.classes)
         except CamsliceError as error:
             scheduler.give_up(str(error))
@@ -137,7 +132,6 @@ class Pod:
     def _scheduler(self, model: str) -> Scheduler:
         if model not in self._schedulers:
             configured = self._configured
-            assert configured is not None
             latency_ms = None if configured.pace is Pace.LOSSLESS else configured.objective.latency_ms
 
             def stopped(reason: str) -> None:
@@ -148,7 +142,6 @@ class Pod:
 
     def _add(self, message: AddCamera) -> None:
         configured = self._configured
-        assert configured is not None
         spec = message.spec
         streams = []
         for model, row in message.rows.items():
@@ -207,7 +200,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     cv2.setNumThreads(1)  # decoder and engine threads are the parallelism here
     buffers = [SharedRegion(*map(int, value.split(":"))).buffer for value in (given.ledger, given.outbox, given.previews)]
-    Pod(Connection(int(given.pipe)), Ledger(buffers[0]), Outbox(buffers[1]), Previews(buffers[2])).run()
+    pipe = Connection(int(given.pipe))
+    Pod(pipe.recv(), pipe, Ledger(buffers[0]), Outbox(buffers[1]), Previews(buffers[2])).run()
     sys.stderr.flush()
     os._exit(0)  # engines and decoders are idle by now; their libraries' own tear-down only costs time
 

@@ -194,7 +194,7 @@ class Scheduler:
 
         try:
             batch.start(len(requests), done)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever a backend raises fails these frames, counted and logged)
             self._fail(requests, error)
             batch.release()
 
@@ -210,7 +210,7 @@ class Scheduler:
             try:
                 request.frame.picture.scale_into(batch.slot_for(len(requests), letterbox), letterbox)
                 self._previews.offer(request.row, request.frame, now_ns)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (one bad picture fails alone, counted and logged)
                 log.warning("a frame could not be scaled: %s", error)
                 self._ledger.ended(request.row, request.handle, Fate.FAILED)
                 with self._lock:
@@ -238,7 +238,7 @@ class Scheduler:
                 for index, letterbox in enumerate(letterboxes):
                     raw = model.decode(outputs, index)
                     found.append(Detections(letterbox.to_source(raw.boxes), raw.confidence, raw.class_id))
-            except Exception as decoding_error:
+            except Exception as decoding_error:  # noqa: BLE001 (counted and logged by _fail)
                 error = decoding_error
         finished_ns = self._clock_ns()
         if error is None:

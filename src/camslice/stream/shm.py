@@ -6,6 +6,7 @@ Nothing has a name, so nothing can be left behind by a crash and no tracker can 
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import shutil
@@ -41,10 +42,8 @@ class SharedRegion:
 
     def close(self) -> None:
         """Unmap; the memory is freed when the last process has done so."""
-        try:
+        with contextlib.suppress(BufferError):  # a view is still in use somewhere: the mapping goes with the process
             self._map.close()
-        except BufferError:
-            pass  # a view is still in use somewhere: the mapping goes with the process
         os.close(self.descriptor)
 
 

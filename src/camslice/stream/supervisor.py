@@ -1,7 +1,7 @@
 """The supervisor: keeps one analysis process at the work that the fleet declares, and loses no count when it dies.
 
-It owns the shared regions (ledger, outbox, previews), the process and its restarts. What a killed process held becomes `failed`,
-what fell due while there was none becomes `missed`, and what it had published before is still read.
+It owns the shared regions (ledger, outbox, previews), the process and its restarts. What a killed process held becomes
+`failed`, what fell due while there was none becomes `missed`, and what it had published before is still read.
 """
 
 from __future__ import annotations

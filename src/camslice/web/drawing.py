@@ -44,7 +44,7 @@ def draw_preview(
     """
     if bgr.ndim != 3 or bgr.shape[2] != 3 or bgr.dtype != np.uint8:
         raise ValueError(f"a picture must be uint8 [H, W, 3], not {bgr.dtype} {list(bgr.shape)}")
-    size = min(max(bgr.shape[0] / 640.0, 0.42), 1.2)
+    size = min(max(bgr.shape[0] / 900.0, 0.42), 1.2)
     boxes = np.rint(detections.boxes * scale).astype(int)
     for index in reversed(range(len(detections))):  # the surest last, on top of the others
         class_id = int(detections.class_id[index])

@@ -29,8 +29,8 @@ class CameraStatus:
 class StreamStatus:
     """One stream as it is now. `fps` over the last 10 s; `age_ms` since the newest analysed frame was captured, or None.
 
-    `stages` maps each stage that took part, and `total`, to its histogram in ms since the start; `recent_p95_ms` is over the last
-    10 s. `detections` counts by label since the start.
+    `stages` maps each stage that took part, and `total`, to its histogram in ms since the start; `recent_p95_ms` is over the
+    last 10 s. `detections` counts by label since the start.
     """
 
     key: StreamKey

@@ -22,7 +22,8 @@ from camslice.video.slot import I420Slot, RgbSlot
 from tests.unit.engine.tiny_models import SIDE, failing_model, mean_model
 
 FULL_RANGE_601 = np.array(
-    [[1, 0, 1.402, -1.402 * 128], [1, -0.344136, -0.714136, (0.344136 + 0.714136) * 128], [1, 1.772, 0, -1.772 * 128]], np.float32
+    [[1, 0, 1.402, -1.402 * 128], [1, -0.344136, -0.714136, (0.344136 + 0.714136) * 128], [1, 1.772, 0, -1.772 * 128]],
+    np.float32,
 )
 WHOLE = Letterbox.fit(Region(0, 0, SIDE, SIDE), SIDE, SIDE, centred=False)
 Make = Callable[..., Engine]

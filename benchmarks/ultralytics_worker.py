@@ -1,0 +1,121 @@
+"""Ultralytics on cameras of a clip, in one process, as an open loop: run by `vs_ultralytics` in an environment of its own.
+
+It is given our own discipline, which its loaders lack: frames fall due by the clock whether or not it is ready, wait in a
+bounded mailbox per camera, and the oldest is taken first; too late ones are dropped. So it is compared at its best.
+Prints one JSON object: latencies in ms of analysed frames, captured and dropped frames.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import threading
+import time
+from collections import deque
+
+os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+os.environ.setdefault("YOLO_OFFLINE", "true")
+
+
+class Camera(threading.Thread):
+    """Decodes the clip frame by frame as frames fall due, `fps` a second, into a bounded mailbox."""
+
+    def __init__(self, clip: str, fps: float, latency_s: float, wake: threading.Semaphore) -> None:
+        super().__init__(daemon=True)
+        import cv2
+
+        self.cv2 = cv2
+        self.clip, self.fps, self.wake = clip, fps, wake
+        self.depth = max(1, math.ceil(latency_s * fps))
+        self.box: deque = deque()
+        self.captured = self.dropped = 0
+        self.starts_at = self.ends_at = 0.0
+
+    def run(self) -> None:
+        video = self.cv2.VideoCapture(self.clip)
+        while True:
+            due = self.starts_at + self.captured / self.fps
+            if due >= self.ends_at:
+                return
+            time.sleep(max(0.0, due - time.monotonic()))
+            good, frame = video.read()
+            if not good:
+                video.set(self.cv2.CAP_PROP_POS_FRAMES, 0)
+                good, frame = video.read()
+            self.captured += 1
+            self.box.append((due, frame))
+            if len(self.box) > self.depth:
+                self.box.popleft()
+                self.dropped += 1
+            self.wake.release()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--clip", required=True)
+    parser.add_argument("--cameras", type=int, required=True)
+    parser.add_argument("--fps", type=float, required=True, help="per camera")
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--latency-ms", type=float, default=500.0)
+    given = parser.parse_args()
+    import logging
+
+    logging.disable(logging.WARNING)
+    import cv2
+    from ultralytics import YOLO
+
+    cv2.setNumThreads(1)
+    model = YOLO(given.weights, task="detect")
+    good, picture = cv2.VideoCapture(given.clip).read()
+    assert good
+    shape = [0, 0]
+    for _ in range(8):
+        result = model.predict([picture] * given.batch, imgsz=640, classes=[0], conf=0.35, verbose=False)
+    im = model.predictor.preprocess([picture])
+    shape = list(im.shape[2:])
+    assert result
+    wake = threading.Semaphore(0)
+    latency_s = given.latency_ms / 1000
+    cameras = [Camera(given.clip, given.fps, latency_s, wake) for _ in range(given.cameras)]
+    print("ready", flush=True)
+    starts_at = float(sys.stdin.readline())
+    for index, camera in enumerate(cameras):
+        camera.starts_at = starts_at + index / given.fps / given.cameras
+        camera.ends_at = camera.starts_at + given.seconds
+        camera.start()
+    latencies: list[float] = []
+    busy = True
+    while busy:
+        busy = any(camera.is_alive() for camera in cameras)
+        if not wake.acquire(timeout=0.1):
+            continue
+        chosen = []
+        while len(chosen) < given.batch:
+            waiting = [camera for camera in cameras if camera.box]
+            if not waiting:
+                break
+            camera = min(waiting, key=lambda camera: camera.box[0][0])
+            due, frame = camera.box.popleft()
+            if time.monotonic() - due > latency_s:
+                camera.dropped += 1
+                continue
+            chosen.append((due, frame))
+        if not chosen:
+            continue
+        for result in model.predict([frame for _, frame in chosen], imgsz=640, classes=[0], conf=0.35, verbose=False):
+            result.boxes.xyxy.cpu().numpy()
+        done = time.monotonic()
+        latencies += [1000 * (done - due) for due, _ in chosen]
+        busy = busy or any(camera.box for camera in cameras)
+    captured = sum(camera.captured for camera in cameras)
+    dropped = sum(camera.dropped for camera in cameras)
+    print(json.dumps({"latencies_ms": latencies, "captured": captured, "dropped": dropped, "input": shape}))
+
+
+if __name__ == "__main__":
+    main()
