@@ -35,17 +35,18 @@ def write_clip(
     options: dict[str, str] | None = None,
 ) -> Path:
     """Encode `frames` pictures; `times` in seconds instead of even steps of 1 / fps."""
+    tick = Fraction(1, fps if times is None else 1000)
     with av.open(str(path), "w", format=container) as output:
         stream = output.add_stream(codec, rate=fps)
         stream.width, stream.height = size
         stream.pix_fmt = pixel_format
         stream.gop_size = 5
         stream.options = options or {}
-        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.codec_context.time_base = tick
         for k in range(frames):
             frame = av.VideoFrame.from_ndarray(picture(k, *size), "rgb24")
-            frame.time_base = Fraction(1, 1000)
-            frame.pts = round(1000 * (times[k] if times is not None else k / fps))
+            frame.time_base = tick
+            frame.pts = k if times is None else round(1000 * times[k])
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
     return path

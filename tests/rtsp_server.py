@@ -16,7 +16,8 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 PIPELINE = (
     "( videotestsrc is-live=true pattern={pattern} ! video/x-raw,format=I420,width={width},height={height},framerate={fps}/1"
-    " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max={fps} threads=1 ! rtph264pay name=pay0 pt=96 config-interval=1 )"
+    " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max={fps} threads=1"
+    " ! rtph264pay name=pay0 pt=96 config-interval=1 )"
 )
 PATTERNS = ("ball", "smpte", "snow", "gradient")
 

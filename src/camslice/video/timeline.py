@@ -9,6 +9,8 @@ from camslice.video.feed import PacketTime
 DEFAULT_FPS = 25.0
 MAX_PAUSE_S = 10.0
 """A longer step between two packets of one file is a splice, not a pause."""
+MAX_REORDERING_S = 1.0
+"""A longer step back is a splice, not packets out of order (whose decoding time is unknown)."""
 
 
 class Timeline(Protocol):
@@ -91,4 +93,4 @@ class SourceTimeline:
         if self._last_packet_s is None:
             return False
         step_s = raw_s + self._shift_s - self._last_packet_s
-        return step_s < 0 or step_s > max(MAX_PAUSE_S, 5 * self._interval_s)
+        return step_s < -MAX_REORDERING_S or step_s > max(MAX_PAUSE_S, 5 * self._interval_s)

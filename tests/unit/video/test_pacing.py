@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +27,7 @@ def test_the_number_of_due_frames_is_the_smaller_rate_times_the_time(source: flo
 @given(source_rates, wanted_rates)
 def test_due_frames_are_spread_evenly(source: float, wanted: float) -> None:
     due = due_times(wanted, [k / source for k in range(300)])
-    steps = [after - before for before, after in zip(due, due[1:], strict=False)]
+    steps = [after - before for before, after in itertools.pairwise(due)]
     assert all(step >= 1 / wanted - 1 / source - 1e-6 for step in steps)
     assert all(step <= max(1 / wanted, 1 / source) + 1 / source + 1e-6 for step in steps)
 
@@ -47,7 +49,7 @@ def test_after_a_gap_there_is_no_burst() -> None:
     after = [20 + k / 25 for k in range(50)]
     due = due_times(5, before + after)
     assert len([time for time in due if time >= 20]) == pytest.approx(10, abs=1)
-    steps = [later - earlier for earlier, later in zip(due, due[1:], strict=False)]
+    steps = [later - earlier for earlier, later in itertools.pairwise(due)]
     assert min(steps) >= 0.12
 
 

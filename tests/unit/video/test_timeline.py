@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,7 +59,7 @@ def test_time_only_goes_forward_whatever_the_stamps_say(times: list[float | None
     for time_s in times:
         timeline.packet_s(PacketTime(time_s, time_s))
         media.append(timeline.frame_s(time_s))
-    assert all(after > before for before, after in zip(media, media[1:], strict=False))
+    assert all(after > before for before, after in itertools.pairwise(media))
 
 
 def test_a_counted_timeline_ignores_the_stamps() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from av import error as av_error
 from av.error import FFmpegError
 
@@ -31,6 +33,8 @@ def reason(error: FFmpegError | NoVideoError, source: Source) -> str:
     """Why opening or reading failed. `str(error)` would hold the address; this never does."""
     if isinstance(error, NoVideoError):
         return "it holds no video stream"
+    if error.errno == errno.EIO:
+        return "the host name is unknown, or what comes is no video"
     for kind, words in _WORDS:
         if isinstance(error, kind):
             return words
