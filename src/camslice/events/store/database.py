@@ -5,7 +5,7 @@ What SQLite and PostgreSQL do differently is in one file each, behind `Backend`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from camslice.fleet.errors import StoreError
 from camslice.fleet.secrets import redact
 
 Insert = SqliteInsert | PostgresInsert
+Row = tuple[int | bytes | None, ...]
 
 
 class Backend(Protocol):
@@ -41,6 +42,10 @@ class Backend(Protocol):
 
     def insert(self, table: Table) -> Insert:
         """An INSERT that can say what happens on conflict."""
+        ...
+
+    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+        """Insert many rows, each the values in the order of the table's columns; those that are there already stay."""
         ...
 
     def lock_schema(self, connection: Connection) -> None:
@@ -103,15 +108,21 @@ def _backend(url: str) -> Backend:
     try:
         parsed: URL = make_url(url)
     except (ArgumentError, ValueError):
-        raise StoreError(f"store {redact(url)}: is not a database URL; {_LIKE_THESE}") from None
+        raise StoreError(f"store {_shown(url)}: is not a database URL; {_LIKE_THESE}") from None
     if parsed.get_backend_name() == "sqlite":
         return Sqlite(parsed)
     if parsed.get_backend_name() in {"postgresql", "postgres"}:
         return Postgres(parsed)
-    raise StoreError(f"store {redact(url)}: {parsed.get_backend_name()} is not supported; {_LIKE_THESE}")
+    raise StoreError(f"store {_shown(url)}: {parsed.get_backend_name()} is not supported; {_LIKE_THESE}")
 
 
 _LIKE_THESE = "write sqlite:///folder/results.db or postgresql://host/database"
+
+
+def _shown(url: str) -> str:
+    """A URL that we do not understand may hold a password anywhere behind its scheme."""
+    scheme, mark, _ = url.partition("://")
+    return f"{scheme}://..." if mark else redact(url)
 
 
 def _check_or_create(database: Database, connection: Connection, *, writing: bool) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, text
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy import URL, Connection, Engine, Table, bindparam, create_engine, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
 from camslice.events.store import schema
 
@@ -20,7 +21,7 @@ class Postgres:
 
     def __init__(self, url: URL) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
-        host = url.host or url.query.get("host") or "local socket"
+        host = (url.host or "").rpartition("@")[2] or url.query.get("host") or "local socket"  # a password may hold an @
         self.where = f"postgresql {host}{f':{url.port}' if url.port else ''}/{url.database or ''}"
 
     def check(self, *, writing: bool) -> None:
@@ -34,6 +35,14 @@ class Postgres:
     def insert(self, table: Table) -> Insert:
         """An INSERT that can say what happens on conflict."""
         return insert(table)
+
+    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[tuple[int | bytes | None, ...]]) -> None:
+        """One statement with an array for each column: one by one, a row would cost three times as much."""
+        columns = list(table.columns)
+        arrays = [func.unnest(bindparam(column.name, type_=ARRAY(column.type))) for column in columns]
+        statement = insert(table).from_select(columns, select(*arrays)).on_conflict_do_nothing()
+        by_column = zip(columns, zip(*rows, strict=True), strict=True)
+        connection.execute(statement, {column.name: list(values) for column, values in by_column})
 
     def lock_schema(self, connection: Connection) -> None:
         """Two programs that start at once must not both create the tables."""

@@ -40,8 +40,6 @@ class RowWriter:
         self._database = database
         self._run = run
         self._started_us = started_us
-        insert = database.backend.insert
-        self._insert_frames = insert(schema.frames).on_conflict_do_nothing()
         self._upsert_minutes = _upsert(database, schema.minutes)
         self._upsert_stages = _upsert(database, schema.minute_stages)
         self._run_id: int | None = None
@@ -61,24 +59,24 @@ class RowWriter:
         return self._run_id
 
     def frames(self, connection: Connection, batch: PackedResults) -> None:
-        """Insert frames; those that are there already stay as they are."""
+        """Insert frames, as `schema.frames` orders their columns; those that are there already stay as they are."""
         run_id = self.run_id(connection)
         rows = [
-            {
-                "stream_id": self._stream_ids.get(result.stream) or self._stream_id(connection, result.stream),
-                "run_id": run_id,
-                "sequence": result.sequence,
-                "captured_us": round(result.captured_at_s * 1e6),
-                "pts_us": None if result.pts_s is None else round(result.pts_s * 1e6),
-                "width": result.width,
-                "height": result.height,
-                "model_id": self._model_id(connection, result),
-                "generation": result.generation,
-                "detections": detections,
-            }
+            (
+                self._stream_ids.get(result.stream) or self._stream_id(connection, result.stream),
+                run_id,
+                result.sequence,
+                round(result.captured_at_s * 1e6),
+                None if result.pts_s is None else round(result.pts_s * 1e6),
+                result.width,
+                result.height,
+                self._model_id(connection, result),
+                result.generation,
+                detections,
+            )
             for result, detections in zip(batch.results, batch.detections, strict=True)
         ]
-        connection.execute(self._insert_frames, rows)
+        self._database.backend.insert_rows(connection, schema.frames, rows)
 
     def minutes(self, connection: Connection, minutes: Iterable[OpenMinute]) -> None:
         """Write minutes as they are now, over what was written of them before."""

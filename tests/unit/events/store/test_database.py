@@ -17,7 +17,7 @@ SECRETS = ("hunter2", "bob", "sesame")
     ("url", "complaint"),
     [
         ("results.db", "is not a database URL; write sqlite:///"),
-        ("mysql://bob:hunter2@host/db", "store mysql://***@host/db: mysql is not supported"),
+        ("mysql://bob:hunter2@host/db", "store mysql://...: mysql is not supported"),
         ("sqlite://", "in memory nothing would be kept; name a file"),
         ("sqlite:///:memory:", "in memory nothing would be kept; name a file"),
         ("sqlite:///{folder}", "is a folder; name a file in it"),
@@ -26,6 +26,8 @@ SECRETS = ("hunter2", "bob", "sesame")
         ("postgresql://bob:hunter2@127.0.0.1:1/db", "store postgresql 127.0.0.1:1/db: nothing listens there"),
         ("postgresql://bob:hunter2@127.0.0.1:1/db?application_name=x", "nothing listens there"),
         ("postgresql://bob:hunter2@no-such-host.invalid/db", "there is no host of that name"),
+        ("postgresql://bob:open@sesame@no-such-host.invalid/db", "there is no host of that name"),
+        ("mysql://bob:open@sesame?@host/db", "mysql is not supported"),
         ("postgresql://bob:hunter2@127.0.0.1:port/db?password=sesame", "is not a database URL"),
     ],
 )
