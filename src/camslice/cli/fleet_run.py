@@ -12,8 +12,8 @@ from camslice.cli.output import print_json, stderr
 from camslice.cli.preparation import Prepared, prepare, resolved_models
 from camslice.cli.session import Listen, Session
 from camslice.cli.signals import Signals
-from camslice.cli.summary import objective_met, print_summary
-from camslice.fleet.errors import CamsliceError, FleetError
+from camslice.cli.summary import no_camera_started, objective_met, print_summary
+from camslice.fleet.errors import CamsliceError, FleetError, SourceError
 from camslice.fleet.spec import load_fleet
 from camslice.fleet.types import Fleet, Store
 
@@ -50,6 +50,8 @@ def run_fleet(
         print_summary(report, prepared.fleet.objective.drop_rate)
     if signals.interrupted:
         return INTERRUPTED
+    if fault := no_camera_started(report):
+        raise SourceError(fault)
     return 0 if signals.stopping or objective_met(report) else 1
 
 

@@ -43,13 +43,14 @@ def resolved_models(fleet: Fleet, accept_licence: frozenset[str]) -> dict[str, M
 
 def _refuse_if_no_camera_can_start(fleet: Fleet) -> None:
     """A camera with a bad source is shown as failed; only when every one is bad is there nothing to run."""
-    faults = {camera.name: fault for camera in fleet.cameras if (fault := _fault(camera))}
-    for name, fault in faults.items():
-        log.warning("camera %s: %s", name, fault)
+    by_source = {camera.source: _fault(camera) for camera in fleet.cameras}
+    faults = {camera.name: fault for camera in fleet.cameras if (fault := by_source[camera.source])}
     if fleet.cameras and len(faults) == len(fleet.cameras):
         name, fault = next(iter(faults.items()))
         others = f" (none of the {len(faults)} cameras can start)" if len(faults) > 1 else ""
         raise SourceError(f"camera {name}: {fault}{others}")
+    for name, fault in faults.items():
+        log.warning("camera %s: %s", name, fault)
 
 
 def _fault(camera: CameraSpec) -> str | None:

@@ -18,6 +18,12 @@ class _Objective(TypedDict):
     met: bool
 
 
+class _Camera(TypedDict):
+    name: str
+    state: str
+    reason: str
+
+
 class _Fleet(TypedDict):
     cameras: int
     analysed_fps: float
@@ -34,6 +40,15 @@ def objective_met(report: Mapping[str, object]) -> bool:
     return cast("_Fleet", report["fleet"])["objective"]["met"]
 
 
+def no_camera_started(report: Mapping[str, object]) -> str | None:
+    """Why no camera brought a single frame; None if one did."""
+    fleet, cameras = cast("_Fleet", report["fleet"]), cast("list[_Camera]", report["cameras"])
+    if fleet["frames"]["captured"] or not cameras:
+        return None
+    first = cameras[0]
+    return f"no camera could start: camera {first['name']} is {first['state']}: {first['reason'] or 'no frame came yet'}"
+
+
 def print_summary(report: Mapping[str, object], allowed_drop_rate: float) -> None:
     """Print a report of `run_report` for people."""
     fleet = cast("_Fleet", report["fleet"])
@@ -48,6 +63,9 @@ def print_summary(report: Mapping[str, object], allowed_drop_rate: float) -> Non
         f"{fleet['cpu_cores']:.2f} cores{dollars}",
         highlight=False,
     )
+    for camera in cast("list[_Camera]", report["cameras"]):
+        if camera["reason"]:
+            out.print(f"camera {camera['name']} is {camera['state']}: {camera['reason']}", highlight=False)
     out.print(_verdict(fleet["objective"], allowed_drop_rate), highlight=False)
 
 

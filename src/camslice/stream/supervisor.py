@@ -122,7 +122,8 @@ class Supervisor:
                 return
             self._stopping.set()
             child = self._child
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         if child is not None:
             child.say(Drain(patience_s))
             child.wait(patience_s + 1.0)

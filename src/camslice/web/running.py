@@ -116,14 +116,18 @@ class SupervisedFleet:
         )
 
     def report(self) -> Mapping[str, object]:
-        """The JSON object of `camslice run`, over every stream that ran."""
+        """The JSON object of `camslice run`, over every stream that ran, and the state of each camera."""
         counts = self._supervisor.counts()
         stages = self._statistics.stages(list(counts))
         streams = [
             StreamReport(key, frames, stages[key], self._statistics.labels(key), self._age_ms(key))
             for key, frames in counts.items()
         ]
-        return run_report(self._supervisor.fleet, streams, self._uptime_s(), *self._measure())
+        report = run_report(self._supervisor.fleet, streams, self._uptime_s(), *self._measure())
+        states = [
+            {"name": name, "state": str(life.state), "reason": life.reason} for name, life in self._supervisor.cameras().items()
+        ]
+        return {**report, "cameras": states}
 
     def _uptime_s(self) -> float:
         return (time.monotonic() if self._ended_s is None else self._ended_s) - self._started_s
