@@ -76,7 +76,8 @@ def test_a_wrong_password_is_the_reason_and_is_never_shown(
         server.show_mjpeg("/live", lambda: endless_mjpeg(server, (160, 120)))
         with running(camera(server.url("/live?token=t0psecret", "bob:hunter2"), recorder)):
             reason = recorder.wait_for_state(CameraState.RECONNECTING)
-            recorder.wait_until(lambda told: len(told.states) >= 4)
+            recorder.wait_until(lambda told: told.missed >= 30)
+        assert server.requests > 1, "it was tried again"
     assert "401" in reason
     told = " ".join(reason for _, reason in recorder.states) + caplog.text + "".join(capfd.readouterr())
     assert not [secret for secret in ("hunter2", "t0psecret") if secret in told]
@@ -150,6 +151,21 @@ def test_a_camera_blocked_on_a_silent_peer_can_be_stopped(scheme: str) -> None:
         blocked.stop()
         assert blocked.join(PATIENCE_S)
     assert recorder.frames == []
+
+
+def test_retries_that_fail_alike_are_told_once() -> None:
+    recorder = Recorder()
+    with web_camera() as server, running(camera(server.url("/nowhere"), recorder)):
+        recorder.wait_until(lambda told: told.missed >= 30)
+        assert server.requests > 1
+    assert [state for state, _ in recorder.states] == [CameraState.STARTING, CameraState.RECONNECTING]
+
+
+def test_a_usb_camera_that_is_not_plugged_in_is_waited_for() -> None:
+    recorder = Recorder()
+    with running(camera("usb:97", recorder)):
+        recorder.wait_until(lambda told: told.missed >= 5)
+    assert recorder.states[-1] == (CameraState.RECONNECTING, "/dev/video97: no such file or device")
 
 
 def test_a_video_on_a_web_server_is_played_and_looped(tmp_path: Path) -> None:

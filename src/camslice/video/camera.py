@@ -74,6 +74,7 @@ class Camera:
         self._due = DueClock(spec.fps)
         self._outage: Outage | None = None
         self._state: CameraState | None = None
+        self._reason = ""
         self._decoded = 0
         self._last_due_ns = self._reported_ns = 0
         self._utc_at_0_s = 0.0
@@ -87,7 +88,9 @@ class Camera:
         self._stop.ask()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the thread to end; False when it has not within `timeout_s`."""
+        """Wait for the thread to end; False when it has not within `timeout_s`. One that was never started has ended."""
+        if self._thread.ident is None:
+            return True
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -191,7 +194,6 @@ class Camera:
         self._report_decoded()
         self._tell_missed(self._outage.newly_missed(self._now_ns()))
         self._tell_state(CameraState.RECONNECTING, reason)
-        log.info("camera %s: %s", self._request.spec.name, reason)
         if self.ring is not None:
             self.ring.clear()
         if not self._stop.wait(self._backoff.next_s()):
@@ -202,7 +204,12 @@ class Camera:
             self._tell_state(state, reason)
 
     def _tell_state(self, state: CameraState, reason: str = "") -> None:
-        self._state = state
+        """Tell what is new; a retry that fails as the one before is not."""
+        if (state, reason) == (self._state, self._reason):
+            log.debug("camera %s is still %s: %s", self._request.spec.name, state, reason)
+            return
+        self._state, self._reason = state, reason
+        log.log(logging.WARNING if reason else logging.INFO, "camera %s is %s %s", self._request.spec.name, state, reason)
         self._listener.on_state(state, reason)
 
     def _tell_missed(self, frames: int) -> None:

@@ -97,19 +97,22 @@ class AvReader:
 
     def rewind(self) -> None:
         """Go back to the first packet, by opening anew where the source cannot seek. Raises FFmpegError, or NoVideoError."""
-        came_far = self.frames > 0
         self._packets = iter(())
         self._packet = None
+        # After a round without a frame, seeking is not to be trusted.
+        if self.frames and self._seek_to_start():
+            self._packets = self._container.demux(self._stream)
+            self.frames = 0
+            return
+        self._container.close()
+        self._open()
+
+    def _seek_to_start(self) -> bool:
         try:
-            if not came_far:
-                raise av.error.OSError(0, "nothing came after seeking")
             self._container.seek(0)
         except FFmpegError:
-            self._container.close()
-            self._open()
-            return
-        self._packets = self._container.demux(self._stream)
-        self.frames = 0
+            return False
+        return True
 
     def close(self) -> None:
         """Let go of connection and decoder."""

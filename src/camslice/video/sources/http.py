@@ -14,7 +14,7 @@ from camslice.video.sources.played import PlayedFeed
 from camslice.video.sources.request import SourceRequest
 
 _UNTIMED_FORMATS = {"mpjpeg", "mjpeg", "jpeg_pipe", "mjpeg_2000"}
-_SEGMENT_PATIENCE_S = 20.0
+_SEGMENT_PATIENCE_S = 12.0
 """A playlist may be silent for the length of a segment or two."""
 
 
