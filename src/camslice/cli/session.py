@@ -125,8 +125,14 @@ def _server(running: SupervisedFleet, fleet: Fleet, base: Path, listen: Listen) 
 
 
 def _sinks(fleet: Fleet) -> list[Sink]:
-    sinks: list[Sink] = [JsonlSink(sink.path) for sink in fleet.sinks]
+    sinks: list[Sink] = []
     if fleet.store is not None:
         run_id = uuid.uuid4().hex[:12]
         sinks.append(StoreSink(fleet.store.url, fleet.store.keep_days, fleet.store.keep_mb, run_id))
+    try:
+        sinks += [JsonlSink(sink.path) for sink in fleet.sinks]
+    except BaseException:
+        for sink in sinks:
+            sink.close()
+        raise
     return sinks

@@ -91,17 +91,18 @@ def _stages(by_model: dict[str, list[StreamStatus]], objective_ms: float) -> Met
     family = HistogramMetricFamily(
         "camslice_stage_duration_seconds",
         "Time of analysed frames by stage; the stages add up to total.",
-        labels=["model", "stage"],
+        labels=["model", "process", "stage"],
     )
     edges_s = sorted({*BUCKETS_S, objective_ms / 1000})
     for model, streams in by_model.items():
-        for stage in StageTimes._fields:
-            histogram = Histogram()
-            for stream in streams:
-                if stage in stream.stages:
-                    histogram.merge(stream.stages[stage])
-            if histogram.n:
-                family.add_metric([model, stage], _buckets(histogram, edges_s), histogram.sum_ms / 1000)
+        for process in sorted({stream.process for stream in streams}):
+            for stage in StageTimes._fields:
+                histogram = Histogram()
+                for stream in streams:
+                    if stage in stream.stages and stream.process == process:
+                        histogram.merge(stream.stages[stage])
+                if histogram.n:
+                    family.add_metric([model, process, stage], _buckets(histogram, edges_s), histogram.sum_ms / 1000)
     return family
 
 

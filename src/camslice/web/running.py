@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from camslice.events.sink import Sink
+from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.errors import FleetError
 from camslice.fleet.types import CameraSpec, Fleet, StreamKey
 from camslice.measure.processes import Usage
@@ -101,12 +102,16 @@ class SupervisedFleet:
         """Everything at one instant."""
         supervisor = self._supervisor
         memory_mb, cpu_cores = self._measure()
+        counts = supervisor.counts()
+        cameras = supervisor.fleet.cameras
+        wanted = {StreamKey(camera.name, model) for camera in cameras for model in camera.models}
         return FleetStatus(
             fleet=supervisor.fleet,
             generation=supervisor.generation,
             uptime_s=self._uptime_s(),
             cameras=[_camera(life) for life in supervisor.cameras().values()],
-            streams=self._streams(),
+            streams=self._streams({key: frames for key, frames in counts.items() if key in wanted}),
+            removed=self._streams({key: frames for key, frames in counts.items() if key not in wanted}),
             engines=self._engines(),
             memory_mb=memory_mb,
             cpu_cores=cpu_cores,
@@ -140,13 +145,10 @@ class SupervisedFleet:
         pids = [os.getpid()] if pod is None else [os.getpid(), pod]
         return self._usage.memory_mb(pids, fresh=fresh), self._usage.cpu_cores(pids)
 
-    def _streams(self) -> list[StreamStatus]:
-        counts = self._supervisor.counts()
-        wanted = {StreamKey(camera.name, model) for camera in self._supervisor.fleet.cameras for model in camera.models}
-        keys = [key for key in counts if key in wanted]
-        stages = self._statistics.stages(keys)
+    def _streams(self, counts: Mapping[StreamKey, FrameCounts]) -> list[StreamStatus]:
+        stages = self._statistics.stages(list(counts))
         streams = []
-        for key in keys:
+        for key in counts:
             fps, p95_ms = self._statistics.recent(key)
             labels = self._statistics.labels(key)
             streams.append(StreamStatus(key, counts[key], stages[key], labels, fps, self._age_ms(key), p95_ms))

@@ -30,7 +30,7 @@ class StreamStatus:
     """One stream as it is now. `fps` over the last 10 s; `age_ms` since the newest analysed frame was captured, or None.
 
     `stages` maps each stage that took part, and `total`, to its histogram in ms since the start; `recent_p95_ms` is over the
-    last 10 s. `detections` counts by label since the start.
+    last 10 s. `detections` counts by label since the start. `process` names the process that analyses it.
     """
 
     key: StreamKey
@@ -40,6 +40,7 @@ class StreamStatus:
     fps: float
     age_ms: float | None
     recent_p95_ms: float | None
+    process: str = "analysis"
 
 
 @dataclass(frozen=True, slots=True)
