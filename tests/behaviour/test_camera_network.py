@@ -14,6 +14,7 @@ from camslice.fleet.types import Pace
 from camslice.video.backoff import Backoff
 from camslice.video.camera import Camera
 from camslice.video.camera_state import CameraState
+from camslice.video.frame import Frame
 from camslice.video.sources.request import Timeouts
 from tests.camera_recorder import PATIENCE_S, Recorder, running, spec_of
 from tests.clips import jpegs, write_clip, write_h264
@@ -81,6 +82,22 @@ def test_a_wrong_password_is_the_reason_and_is_never_shown(
     assert "401" in reason
     told = " ".join(reason for _, reason in recorder.states) + caplog.text + "".join(capfd.readouterr())
     assert not [secret for secret in ("hunter2", "t0psecret") if secret in told]
+
+
+def test_a_defect_is_logged_without_the_password(caplog: pytest.LogCaptureFixture) -> None:
+    url = ""
+
+    def broken(_: Frame) -> None:
+        raise RuntimeError(f"cannot go on: {url}")
+
+    recorder = Recorder(on_frame=broken)
+    with web_camera() as server:
+        server.show_mjpeg("/live", lambda: endless_mjpeg(server, (160, 120)))
+        url = server.url("/live", "bob:hunter2")
+        with running(camera(url, recorder)):
+            recorder.wait_for_state(CameraState.FAILED)
+    assert "cannot go on" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 def test_a_camera_that_accepts_the_password_later_comes_up() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -107,7 +108,9 @@ class Camera:
         except SourceError as error:
             self._finish(CameraState.FAILED, self._request.spec.source.scrub(str(error)))
         except Exception as error:  # a defect must not look like a camera that is merely silent
-            log.exception("camera %s stopped by a defect", self._request.spec.name)
+            # Not log.exception: the text of FFmpeg's errors ends with the address and its password.
+            source = self._request.spec.source
+            log.error("camera %s stopped by a defect\n%s", self._request.spec.name, source.scrub(traceback.format_exc()))
             self._finish(CameraState.FAILED, f"stopped by a defect of camslice: {type(error).__name__}")
         self._report_decoded()
 
