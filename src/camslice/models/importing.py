@@ -6,9 +6,12 @@ install packages, ask its servers or keep settings on its way.
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,7 +32,7 @@ from camslice.models.model import ModelInfo
 from camslice.models.resolve import resolve
 
 MOST_ERROR_PX = 2.0
-"""Boxes of both programs may differ by this much, in pixels of the model's input: both scale the picture, each its own way."""
+"""Boxes of both programs on the same picture may differ by this much, in pixels of the model's input."""
 
 CONFIDENCE = 0.2
 NMS_IOU = 0.5
@@ -75,19 +78,23 @@ def import_weights(weights: Path, *, name: str | None = None, samples: Path | No
     _refuse_name(name)
     if not weights.is_file():
         raise ModelError(f"weights {weights}: there is no such file.")
-    original = _in_ultralytics(weights)
-    with work_folder() as work:
+    with work_folder() as work, redirect_stdout(sys.stderr):  # standard output is for our own result
+        original = _in_ultralytics(weights, work)
         exported = original.export(work, size).rename(work / f"{name}.onnx")
         info = resolve(ModelSpec(name, str(exported)))
         error_px = _compare(original, info, _pictures(samples or original.samples()))
         if error_px > MOST_ERROR_PX:
             raise ModelError(
-                f"weights {weights}: not imported, its boxes are {error_px:.1f} px from Ultralytics' own, "
-                f"and {MOST_ERROR_PX:g} px is the most that two ways of scaling a picture explain."
+                f"weights {weights}: not imported, {_far(error_px)} Ultralytics' own on the sample pictures "
+                f"(at most {MOST_ERROR_PX:g} px would do)."
             )
         path = keep(exported, exported.name)
     _list(info, path)
     return Imported(name, path, info.labels, round(error_px, 3))
+
+
+def _far(error_px: float) -> str:
+    return f"its boxes are {error_px:.1f} px from" if math.isfinite(error_px) else "its boxes are not the same as"
 
 
 def _refuse_name(name: str) -> None:
@@ -106,14 +113,13 @@ def _compare(original: Original, info: ModelInfo, pictures: Sequence[Picture]) -
     decode = make_decoder(info, confidence=CONFIDENCE, nms_iou=NMS_IOU)
     error_px, compared = 0.0, 0
     for picture in pictures:
-        height, width = picture.shape[:2]
-        box = Letterbox.fit(Region(0, 0, width, height), info.input.width, info.input.height, centred=info.input.centred)
-        outputs = session.run(None, {session.get_inputs()[0].name: _tensor(picture, box, info)})
-        found = decode(outputs, 0)
-        ours = Detections(box.to_source(found.boxes), found.confidence, found.class_id)
-        theirs = original.detect(picture, info)
+        fitted = _fitted(picture, info)
+        found = decode(session.run(None, {session.get_inputs()[0].name: _tensor(fitted, info)}), 0)
+        limits = np.array([info.input.width, info.input.height] * 2, np.float32)
+        ours = Detections(found.boxes.clip(0, limits), found.confidence, found.class_id)  # theirs end at the picture's edge
+        theirs = original.detect(fitted, info)
         compared += len(theirs)
-        error_px = max(error_px, max_box_error_px(ours, theirs) * min(1.0, box.width / width))
+        error_px = max(error_px, max_box_error_px(ours, theirs))
     if not compared:
         raise ModelError(
             f"model {info.name}: not imported, Ultralytics finds nothing on the {len(pictures)} sample pictures; "
@@ -122,12 +128,19 @@ def _compare(original: Original, info: ModelInfo, pictures: Sequence[Picture]) -
     return error_px
 
 
-def _tensor(picture: Picture, box: Letterbox, info: ModelInfo) -> npt.NDArray[np.float32]:
+def _fitted(picture: Picture, info: ModelInfo) -> Picture:
+    """The picture scaled and padded to the model's input: given to both, so that no rounding of sizes comes between them."""
     import cv2
 
-    canvas = np.full((info.input.height, info.input.width, 3), info.input.pad, np.uint8)
-    canvas[box.top : box.top + box.height, box.left : box.left + box.width] = cv2.resize(picture, (box.width, box.height))
-    channels = canvas[..., ::-1] if info.input.channels == "rgb" else canvas
+    height, width = picture.shape[:2]
+    box = Letterbox.fit(Region(0, 0, width, height), info.input.width, info.input.height, centred=info.input.centred)
+    fitted = np.full((info.input.height, info.input.width, 3), info.input.pad, np.uint8)
+    fitted[box.top : box.top + box.height, box.left : box.left + box.width] = cv2.resize(picture, (box.width, box.height))
+    return fitted
+
+
+def _tensor(fitted: Picture, info: ModelInfo) -> npt.NDArray[np.float32]:
+    channels = fitted[..., ::-1] if info.input.channels == "rgb" else fitted
     tensor: npt.NDArray[np.float32] = np.ascontiguousarray(channels.transpose(2, 0, 1)[None], np.float32)
     return tensor * np.float32(info.input.scale)
 
@@ -161,14 +174,16 @@ def _list(info: ModelInfo, path: Path) -> None:
         (work / "entry.yaml").replace(imported_folder() / f"{info.name}.yaml")
 
 
-def _in_ultralytics(weights: Path) -> Original:
-    # Read by the package when it is imported: install nothing, ask no server.
-    os.environ.update({"YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"})
+def _in_ultralytics(weights: Path, work: Path) -> Original:
+    # Read by the package when it is imported: install nothing, ask no server, keep no settings, say only what goes wrong.
+    os.environ.update(
+        YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true", YOLO_CONFIG_DIR=str(work / "settings"), YOLO_VERBOSE="false"
+    )
     try:
         from camslice.models.ultralytics_weights import UltralyticsWeights
     except ImportError as error:
         raise ModelError(
-            "importing .pt weights needs the package ultralytics (AGPL-3.0), best in an environment of its own: "
-            "pip install 'camslice[ultralytics]'."
+            f"importing .pt weights needs the package ultralytics ({error}); it is AGPL-3.0, so best "
+            "give it an environment of its own: pip install 'camslice[ultralytics]'."
         ) from error
     return UltralyticsWeights(weights)

@@ -22,10 +22,12 @@ class UltralyticsWeights:
 
     def __init__(self, weights: Path) -> None:
         self._weights = weights
+        ultralytics.settings.update({"sync": False})  # that is its telemetry
         try:
             self._model = ultralytics.YOLO(str(weights))
         except Exception as error:  # whatever a pickle of unknown origin raises, it is no weights file to us
-            raise ModelError(f"weights {weights}: Ultralytics cannot load this file ({error}).") from error
+            reason = str(error).partition("\n")[0]
+            raise ModelError(f"weights {weights}: Ultralytics cannot load this file ({reason})") from error
 
     def export(self, into: Path, size: int | None) -> Path:
         """See `importing.Original`."""
@@ -38,7 +40,7 @@ class UltralyticsWeights:
         return Path(str(exported))
 
     def detect(self, picture: Picture, info: ModelInfo) -> Detections:
-        """See `importing.Original`. The picture is padded to the whole input, as ours is."""
+        """See `importing.Original`."""
         size = (info.input.height, info.input.width)
         results = self._model.predict(
             picture, imgsz=size, conf=CONFIDENCE, iou=NMS_IOU, rect=False, device="cpu", verbose=False, save=False

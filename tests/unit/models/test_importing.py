@@ -34,6 +34,7 @@ class OtherProgram:
     blind: bool = False
 
     def export(self, into: Path, size: int | None) -> Path:
+        print("exporting with a great many words")
         return Path(shutil.copyfile(self.onnx, into / "weights.onnx"))
 
     def detect(self, picture: npt.NDArray[np.uint8], info: ModelInfo) -> Detections:
@@ -59,7 +60,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OtherProgram:
     for index in range(3):
         cv2.imwrite(str(pictures / f"{index}.png"), rng.integers(0, 255, (32, 32, 3), np.uint8))
     other = OtherProgram(onnx, pictures)
-    monkeypatch.setattr(importing, "_in_ultralytics", lambda weights: other)
+    monkeypatch.setattr(importing, "_in_ultralytics", lambda weights, work: other)
     return other
 
 
@@ -77,6 +78,15 @@ def test_weights_whose_boxes_agree_are_known_by_name_afterwards(program: OtherPr
     assert (info.path, info.labels, info.decoder, info.licence) == (done.path, ("cat", "dog"), "yolov8", "MIT")
     assert info.input.dynamic_batch
     assert find(load_catalogue().entry("mine")) is not None
+
+
+def test_what_the_other_program_prints_stays_off_standard_output(
+    program: OtherProgram, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import_weights(weights)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "a great many words" in said.err
 
 
 def test_the_files_own_name_is_the_default_and_importing_again_replaces_it(program: OtherProgram, weights: Path) -> None:
