@@ -107,7 +107,7 @@ class Camera:
             self._finish(CameraState.ENDED, "the source came to its end")
         except SourceError as error:
             self._finish(CameraState.FAILED, self._request.spec.source.scrub(str(error)))
-        except Exception as error:  # a defect must not look like a camera that is merely silent
+        except Exception as error:  # noqa: BLE001  # a defect must not look like a camera that is merely silent
             # Not log.exception: the text of FFmpeg's errors ends with the address and its password.
             source = self._request.spec.source
             log.error("camera %s stopped by a defect\n%s", self._request.spec.name, source.scrub(traceback.format_exc()))

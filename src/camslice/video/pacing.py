@@ -35,7 +35,8 @@ class DueClock:
         since_anchor_ns = captured_ns - self._anchor_ns
         if since_anchor_ns < self._next * self._period_ns - reach_ns:
             return False
-        self._next = math.floor((since_anchor_ns + reach_ns) / self._period_ns) + 1
+        # Rounding may put an instant that was just taken a hair beyond this frame's reach; it must not be taken again.
+        self._next = max(self._next, math.floor((since_anchor_ns + reach_ns) / self._period_ns)) + 1
         return True
 
     def _half_interval_ns(self, captured_ns: int) -> float:
