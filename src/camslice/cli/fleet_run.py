@@ -16,6 +16,8 @@ from camslice.cli.summary import no_camera_started, objective_met, print_summary
 from camslice.fleet.errors import CamsliceError, FleetError, SourceError
 from camslice.fleet.spec import load_fleet
 from camslice.fleet.types import Fleet, Store
+from camslice.web.address import parse_listen
+from camslice.web.server import require_token
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +39,9 @@ def run_fleet(
 ) -> int:
     """Run until stopped; returns the exit code."""
     signals = Signals()
+    where = None if listen is None else listening(listen, token_file)
     prepared = prepare(_with_store(load_fleet(path), store), accept_licence)
-    session = Session(prepared.fleet, prepared.models, path.parent, None if listen is None else listening(listen, token_file))
+    session = Session(prepared.fleet, prepared.models, path.parent, where)
     with session:
         if session.url:
             stderr().print(f"page: {session.url}", highlight=False)
@@ -56,17 +59,16 @@ def run_fleet(
 
 
 def listening(address: str, token_file: Path | None) -> Listen:
-    """Read HOST:PORT and the token."""
-    host, separator, port = address.rpartition(":")
-    if not separator or not port.isdigit() or int(port) > 65535:
-        raise FleetError(f"--listen {address}: write HOST:PORT, such as 127.0.0.1:8080.")
+    """Read HOST:PORT and the token. Raises CamsliceError, also when the address is open to others and there is no token."""
+    host, port = parse_listen(address)
     token = os.environ.get("CAMSLICE_TOKEN") or None
     if token_file is not None:
         try:
             token = token_file.read_text().strip()
         except OSError as error:
             raise FleetError(f"--token-file {token_file}: {error.strerror}; name a file that can be read.") from error
-    return Listen(host.strip("[]"), int(port), token)
+    require_token(host, token)
+    return Listen(host, port, token)
 
 
 def _with_store(fleet: Fleet, url: str | None) -> Fleet:
