@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
+import openvino
 import pytest
 from onnx import TensorProto, helper
 
@@ -88,3 +89,10 @@ def _save_identity(path: Path, shapes: list[list[int]]) -> None:
     output = helper.make_tensor_value_info("y", TensorProto.FLOAT, shapes[0])
     graph = helper.make_graph([helper.make_node("Identity", ["x0"], ["y"])], "identity", inputs, [output])
     onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)]), path)
+
+
+def test_ir_written_by_openvino_is_read_like_the_onnx_it_came_from(tmp_path: Path) -> None:
+    path = write_detector(tmp_path / "tiny.onnx", rows=6, side=None)
+    openvino.save_model(openvino.Core().read_model(path), tmp_path / "ir.xml", compress_to_fp16=False)
+    onnx_file, ir_file = read_weights(path), read_weights(tmp_path / "ir.xml")
+    assert (ir_file.input, ir_file.outputs) == (onnx_file.input, onnx_file.outputs)
