@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import http.client
 import socket
+import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +44,8 @@ class UrlSource:
     def fetch(self, size_bytes: int, work: Path, progress: Progress) -> Path:
         """See `FileSource`. Never reads more than `size_bytes`."""
         target = work / self.file
-        opener = urllib.request.build_opener(_Http, _Https)
         try:
-            with opener.open(self.url, timeout=CONNECT_TIMEOUT_S) as response:
+            with _open(self.url) as response:
                 self._save(response, size_bytes, target, progress)
         except urllib.error.HTTPError as error:
             raise SourceFailedError(f"the server answered {error.code} {error.reason}") from error
@@ -68,6 +69,25 @@ class UrlSource:
                 advance(done_bytes)
         if done_bytes < size_bytes:
             raise SourceFailedError(f"it ended after {done_bytes:,} of {size_bytes:,} bytes")
+
+
+def _open(url: str) -> http.client.HTTPResponse:
+    """Have the address answer within CONNECT_TIMEOUT_S in all.
+
+    A time-out on the socket holds for each of a host's addresses anew, and for looking up the name not at all: hence a thread,
+    which is left to itself when it takes longer.
+    """
+    answer: Future[http.client.HTTPResponse] = Future()
+    opener = urllib.request.build_opener(_Http, _Https)
+
+    def ask() -> None:
+        try:
+            answer.set_result(opener.open(url, timeout=CONNECT_TIMEOUT_S))
+        except Exception as error:  # noqa: BLE001 - raised again where the answer is awaited
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, name="fetch", daemon=True).start()
+    return answer.result(CONNECT_TIMEOUT_S)
 
 
 class _PatientOnceAnswered:

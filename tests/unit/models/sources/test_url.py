@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,6 +117,22 @@ def test_a_server_that_never_answers_is_given_up(server: Server, tmp_path: Path,
     monkeypatch.setattr(url, "CONNECT_TIMEOUT_S", 0.1)
     with pytest.raises(SourceFailedError, match="did not answer in time"):
         fetch(server.address + "/silent", tmp_path)
+
+
+def test_a_name_that_nobody_resolves_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved, left = threading.Event(), threading.Event()
+
+    def look_up(*_: object, **__: object) -> list[object]:
+        resolved.wait(30)
+        left.set()
+        raise OSError("no such name")
+
+    monkeypatch.setattr(url, "CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(SourceFailedError, match="did not answer in time"):
+        fetch("http://host.invalid/film.avi", tmp_path)
+    resolved.set()
+    assert left.wait(30)
 
 
 def test_a_server_that_stalls_is_given_up(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
