@@ -41,8 +41,8 @@ OVERDUE_NS = 1_000_000_000
 class OpenVinoEngine:
     """One compiled model. Owns its infer requests, their slots and OpenVINO's threads until `close`.
 
-    Callbacks come from OpenVINO's stream threads, one per stream at a time; a stream takes up its next request only when
-    the callback has returned, which is why the next request's beginning is stamped there.
+    Callbacks come one after another from a thread that OpenVINO keeps for them, while its streams compute on: a request that
+    waited begins when the callback of the one before it is called.
     """
 
     def __init__(
@@ -176,12 +176,12 @@ class _Request:
             on_done = self._on_done.pop()
         except IndexError:
             return
+        began_ns = self._began_ns
+        self._turns.leave(ended_ns)
         try:
-            on_done(self, outputs, InferenceTimes(self._began_ns, ended_ns), error)
+            on_done(self, outputs, InferenceTimes(began_ns, ended_ns), error)
         except Exception:
             log.exception("a result could not be taken")
-        finally:
-            self._turns.leave()
 
 
 class _Turns:
@@ -201,11 +201,11 @@ class _Turns:
             else:
                 self._waiting.append(request)
 
-    def leave(self) -> None:
-        """A stream is done with a request and its callback."""
+    def leave(self, at_ns: int) -> None:
+        """A stream is done with a request, and takes up the one that waited longest."""
         with self._lock:
             if self._waiting:
-                self._waiting.popleft().began(time.monotonic_ns())
+                self._waiting.popleft().began(at_ns)
             else:
                 self._idle += 1
 
@@ -228,7 +228,7 @@ def compiled_model(
 
     core = ov.Core()
     kinds = {available.split(".")[0] for available in core.available_devices} | {"AUTO", "MULTI"}
-    if device.split(".")[0].split(":")[0] not in kinds:
+    if device.split(".", maxsplit=1)[0].split(":", maxsplit=1)[0] not in kinds:
         raise EngineError(
             f"model {info.name}: OpenVINO has no device {device!r} here; it has {', '.join(core.available_devices)}. "
             "Set `device:` to one of them."

@@ -78,7 +78,9 @@ class Scheduler:
         self._previews = previews
         self._on_stopped = on_stopped
         self._lock = threading.Lock()
-        self._room = threading.Condition(self._lock)
+        self._rooms: dict[int, threading.Condition] = {}
+        self._left = threading.Condition(self._lock)
+        self._closing = 0
         self._queue: DeadlineQueue[Request] = DeadlineQueue(self._latency_ns)
         self._model: LoadedModel | None = None
         self._at_work: dict[int, int] = {}
@@ -105,7 +107,8 @@ class Scheduler:
             self._broken = True
             for request in self._everything_waiting():
                 self._ledger.ended(request.row, request.handle, Fate.FAILED)
-            self._room.notify_all()
+            for room in self._rooms.values():
+                room.notify()
         self._on_stopped(reason)
         return before
 
@@ -114,25 +117,28 @@ class Scheduler:
         with self._lock:
             self._queue.open(row, depth)
             self._at_work.setdefault(row, 0)
+            self._rooms.setdefault(row, threading.Condition(self._lock))
 
     def close(self, row: int, patience_s: float) -> None:
         """The stream brings no more frames: let those it has be analysed, give up what is left after `patience_s`."""
-        with self._room:
-            self._room.wait_for(lambda: not self._busy_with(row), patience_s)
+        with self._lock:
+            self._closing += 1
+            self._left.wait_for(lambda: not self._busy_with(row), patience_s)
             for request in self._queue.close(row):
                 self._ledger.ended(request.row, request.handle, Fate.FAILED)
-            self._room.wait_for(lambda: not self._at_work[row], patience_s)
-            del self._at_work[row]
+            self._left.wait_for(lambda: not self._at_work[row], patience_s)
+            self._closing -= 1
+            del self._at_work[row], self._rooms[row]
 
     def offer(self, row: int, frame: Frame, generation: int, stopping: threading.Event) -> None:
         """A frame of a stream is due. At pace `lossless` this waits for room (or until `stopping`)."""
         joined_ns = self._clock_ns()
         region = Region(0, 0, frame.picture.width, frame.picture.height)
-        with self._room:
+        with self._lock:
             while self._latency_ns is None and not self._queue.has_room(row) and not self._broken:
                 if stopping.is_set():
                     return
-                self._room.wait(0.1)
+                self._rooms[row].wait(0.1)
             handle = self._ledger.captured(row)
             if self._broken:
                 self._ledger.ended(row, handle, Fate.FAILED)
@@ -172,8 +178,8 @@ class Scheduler:
                 break
             self._at_work[request.row] += 1
             taken.append(request)
-        if self._latency_ns is None or not taken:
-            self._room.notify_all()
+            if self._latency_ns is None:
+                self._rooms[request.row].notify()
         return taken
 
     def _expected_service_ns(self) -> int:
@@ -286,7 +292,8 @@ class Scheduler:
         """These requests are no longer at work. Lock is held."""
         for request in requests:
             self._at_work[request.row] -= 1
-        self._room.notify_all()
+        if self._closing:
+            self._left.notify_all()
 
     def _busy_with(self, row: int) -> bool:
         return bool(self._queue.waiting(row) or self._at_work[row])
