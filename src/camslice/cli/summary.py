@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypedDict, cast
 
 from rich.table import Table
 
 from camslice.cli.output import stage_table, stdout
+
+
+_MOST_ROWS = 24
+_MOST_LABELS = 3
 
 
 class _Objective(TypedDict):
@@ -16,6 +20,16 @@ class _Objective(TypedDict):
     p_all_ms: float | None
     drop_rate: float
     met: bool
+
+
+class _Stream(TypedDict):
+    camera: str
+    model: str
+    frames: Mapping[str, float]
+    stages: Mapping[str, Mapping[str, float]]
+    detections: Mapping[str, int]
+    fps: float
+    age_ms: float | None
 
 
 class _Camera(TypedDict):
@@ -53,6 +67,7 @@ def print_summary(report: Mapping[str, object], allowed_drop_rate: float) -> Non
     """Print a report of `run_report` for people."""
     fleet = cast("_Fleet", report["fleet"])
     out = stdout()
+    out.print(_streams_table(cast("list[_Stream]", report["streams"])))
     if fleet["stages"]:
         out.print(stage_table(fleet["stages"]))
     out.print(_frames_table(fleet["frames"]))
@@ -67,6 +82,34 @@ def print_summary(report: Mapping[str, object], allowed_drop_rate: float) -> Non
         if camera["reason"]:
             out.print(f"camera {camera['name']} is {camera['state']}: {camera['reason']}", highlight=False)
     out.print(_verdict(fleet["objective"], allowed_drop_rate), highlight=False)
+
+
+def _streams_table(streams: Sequence[_Stream]) -> Table:
+    """A row per stream, those with the most drops first where there are many."""
+    table = Table(title="streams")
+    table.add_column("camera")
+    table.add_column("model")
+    for name in ("captured", "analysed", "dropped", "missed", "fps", "p95 ms", "age ms"):
+        table.add_column(name, justify="right")
+    table.add_column("seen")
+    shown = sorted(streams, key=lambda stream: -stream["frames"]["drop_rate"])[:_MOST_ROWS]
+    for stream in sorted(shown, key=streams.index):
+        frames, total = stream["frames"], stream["stages"].get("total")
+        seen = sorted(stream["detections"].items(), key=lambda item: -item[1])[:_MOST_LABELS]
+        table.add_row(
+            stream["camera"],
+            stream["model"],
+            *(f"{frames[name]:.0f}" for name in ("captured", "analysed")),
+            f"{sum(frames[name] for name in ('superseded', 'stale', 'failed')):.0f}",
+            f"{frames['missed']:.0f}",
+            f"{stream['fps']:.1f}",
+            f"{total['p95']:.0f}" if total else "",
+            "" if stream["age_ms"] is None else f"{stream['age_ms']:.0f}",
+            ", ".join(f"{label} {count}" for label, count in seen),
+        )
+    if len(streams) > len(shown):
+        table.caption = f"and {len(streams) - len(shown)} more with fewer drops"
+    return table
 
 
 def _frames_table(frames: Mapping[str, float]) -> Table:
