@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, cast
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from camslice.cli.output import stage_table, stdout
-
 
 _MOST_ROWS = 24
 _MOST_LABELS = 3
@@ -85,26 +85,25 @@ def print_summary(report: Mapping[str, object], allowed_drop_rate: float) -> Non
 
 
 def _streams_table(streams: Sequence[_Stream]) -> Table:
-    """A row per stream, those with the most drops first where there are many."""
-    table = Table(title="streams")
-    table.add_column("camera")
-    table.add_column("model")
-    for name in ("captured", "analysed", "dropped", "missed", "fps", "p95 ms", "age ms"):
-        table.add_column(name, justify="right")
+    """A row per stream; of many, those with the most drops."""
+    several_models = len({stream["model"] for stream in streams}) > 1
+    some_missed = any(stream["frames"]["missed"] for stream in streams)
+    table = Table(title="streams", box=SIMPLE)
+    table.add_column("camera", overflow="fold")
+    for name in ("captured", "analysed", "dropped", *(["missed"] if some_missed else []), "fps", "p95 ms"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("seen")
     shown = sorted(streams, key=lambda stream: -stream["frames"]["drop_rate"])[:_MOST_ROWS]
     for stream in sorted(shown, key=streams.index):
         frames, total = stream["frames"], stream["stages"].get("total")
+        dropped = sum(frames[name] for name in ("superseded", "stale", "failed"))
+        counts = [frames["captured"], frames["analysed"], dropped, *([frames["missed"]] if some_missed else [])]
         seen = sorted(stream["detections"].items(), key=lambda item: -item[1])[:_MOST_LABELS]
         table.add_row(
-            stream["camera"],
-            stream["model"],
-            *(f"{frames[name]:.0f}" for name in ("captured", "analysed")),
-            f"{sum(frames[name] for name in ('superseded', 'stale', 'failed')):.0f}",
-            f"{frames['missed']:.0f}",
+            f"{stream['camera']} ({stream['model']})" if several_models else stream["camera"],
+            *(f"{count:.0f}" for count in counts),
             f"{stream['fps']:.1f}",
             f"{total['p95']:.0f}" if total else "",
-            "" if stream["age_ms"] is None else f"{stream['age_ms']:.0f}",
             ", ".join(f"{label} {count}" for label, count in seen),
         )
     if len(streams) > len(shown):

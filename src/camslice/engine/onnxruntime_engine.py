@@ -65,6 +65,7 @@ class OnnxRuntimeEngine:
         for _ in range(queues * QUEUE_FACTOR):
             arrays = SlotArrays(layout, max_batch, width, height, info.input.pad)
             self._pool.add(_Batch(arrays, self._started.put, self._pool.take_back))
+        _warm_up(self._session, arrays, info)
         self._threads = [threading.Thread(target=self._compute, name=f"onnx-{i}", daemon=True) for i in range(queues)]
         for thread in self._threads:
             thread.start()
@@ -130,8 +131,20 @@ class _Batch:
             feed = {name: array[: self._count] for name, array in self._arrays.arrays.items()}
             outputs = [np.asarray(output, np.float32) for output in session.run(None, feed)]
         except Exception as failure:  # noqa: BLE001 (ONNX Runtime has no common base for its errors)
-            error = EngineError(f"the device failed: {str(failure).strip().splitlines()[-1]}")
+            error = EngineError(f"the device failed: {_reason(failure)}")
         self._on_done(self, outputs, InferenceTimes(began_ns, time.monotonic_ns()), error)
+
+
+def _warm_up(session: onnxruntime.InferenceSession, arrays: SlotArrays, info: ModelInfo) -> None:
+    """Compute a grey picture: the first time takes longer than every other. Raises EngineError."""
+    try:
+        session.run(None, {name: array[:1] for name, array in arrays.arrays.items()})
+    except Exception as error:
+        raise EngineError(f"model {info.name} ({info.path}): it fails on a grey picture: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1]
 
 
 def _nobody_waits(batch: Batch, outputs: Outputs, times: InferenceTimes, error: Exception | None) -> None:
@@ -165,5 +178,4 @@ def _session(
         graph = with_u8_input(info.path, layout, info.input, width, height)
         return onnxruntime.InferenceSession(graph, options, providers=[provider])
     except Exception as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise EngineError(f"model {info.name} ({info.path}): ONNX Runtime cannot load it: {reason}") from error
+        raise EngineError(f"model {info.name} ({info.path}): ONNX Runtime cannot load it: {_reason(error)}") from error

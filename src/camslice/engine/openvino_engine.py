@@ -75,6 +75,7 @@ class OpenVinoEngine:
             for _ in range(batches)
         )
         for request in self._requests:
+            request.warm_up(info)
             self._pool.add(request)
 
     @property
@@ -122,7 +123,15 @@ class _Request:
             count: {name: ov.Tensor(array[:count], shared_memory=True) for name, array in arrays.arrays.items()}
             for count in range(1, len(next(iter(arrays.arrays.values()))) + 1)
         }
-        request.set_callback(self._done, None)
+
+    def warm_up(self, info: ModelInfo) -> None:
+        """Compute a grey picture: the first time takes many times as long as every other. Raises EngineError."""
+        self._bind(1)
+        try:
+            self._request.infer()
+        except RuntimeError as error:
+            raise EngineError(f"model {info.name} ({info.path}): it fails on a grey picture: {_reason(error)}") from error
+        self._request.set_callback(self._done, None)
 
     def slot_for(self, index: int, letterbox: Letterbox) -> Slot:
         """A slot of this request, padded for `letterbox`."""
@@ -131,13 +140,17 @@ class _Request:
     def start(self, count: int, on_done: OnDone) -> None:
         """Queue the request on the device."""
         if count != self._bound:
-            for name, tensor in self._tensors[count].items():
-                self._request.set_tensor(name, tensor)
-            self._bound = count
+            self._bind(count)
         self._on_done.append(on_done)
         self._started_ns = time.monotonic_ns()
         self._turns.enter(self)
         self._request.start_async()
+
+    def _bind(self, count: int) -> None:
+        """Have the request read the first `count` slots, where they lie."""
+        for name, tensor in self._tensors[count].items():
+            self._request.set_tensor(name, tensor)
+        self._bound = count
 
     def began(self, at_ns: int) -> None:
         """The device takes this request up."""
@@ -163,7 +176,7 @@ class _Request:
             reason = "no answer came"
         except RuntimeError as error:
             ended = True
-            reason = str(error).strip().splitlines()[-1]
+            reason = _reason(error)
         if ended:
             self._deliver([], EngineError(f"the device failed: {reason}"))
 
@@ -245,9 +258,13 @@ def compiled_model(
         model.reshape({model.inputs[0]: ov.PartialShape([batch, 3, height, width])})
         compiled = core.compile_model(with_u8_input(model, layout, info.input, width, height), device, settings)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise EngineError(f"model {info.name} ({info.path}): OpenVINO cannot load it on {device}: {reason}") from error
+        raise EngineError(f"model {info.name} ({info.path}): OpenVINO cannot load it on {device}: {_reason(error)}") from error
     return compiled, "bf16" if computed == "bf16" else "fp32" if computed == "f32" else computed
+
+
+def _reason(error: Exception) -> str:
+    """The last line of an OpenVINO message: the others say where in its code."""
+    return str(error).strip().splitlines()[-1]
 
 
 def _precision(core: ov.Core, device: str, wanted: Precision) -> str:

@@ -11,6 +11,8 @@ from camslice.fleet.geometry import Letterbox
 from camslice.video.slot import I420Slot, RgbSlot, Slot
 
 NEUTRAL_CHROMA = 128
+_GREY = np.array([[1, 0, 0, 0]] * 3, np.float32)
+"""The colour row of a slot that no picture was scaled into yet: luma is grey."""
 
 
 class Layout(StrEnum):
@@ -36,13 +38,15 @@ class SlotArrays:
             y = np.empty((max_batch, 1, height, width), np.uint8)
             u = np.empty((max_batch, 1, height // 2, width // 2), np.uint8)
             v = np.empty_like(u)
-            colour = np.zeros((max_batch, 3, 4), np.float32)
+            colour = np.tile(_GREY, (max_batch, 1, 1))
             self.arrays = {"y": y, "u": u, "v": v, "colour": colour}
             self._slots = [I420Slot(y[i, 0], u[i, 0], v[i, 0], colour[i]) for i in range(max_batch)]
         else:
             rgb = np.empty((max_batch, height, width, 3), np.uint8)
             self.arrays = {"rgb": rgb}
             self._slots = [RgbSlot(rgb[i]) for i in range(max_batch)]
+        for slot in self._slots:
+            _fill(slot, pad)
 
     def slot_for(self, index: int, letterbox: Letterbox) -> Slot:
         """Slot `index`, padded for a picture that will be drawn at `letterbox`."""
