@@ -83,7 +83,9 @@ def write_fleet(folder: Path, *cameras: str, more: str = "") -> None:
         tiny_detector(folder / "tiny.onnx")
     lines = "\n".join(f"  - {camera}" for camera in cameras)
     (folder / "fleet.yaml").write_text(
-        f"objective: {{latency_ms: 5000, drop_rate: 0.5}}\nmodels: {{tiny: {{weights: tiny.onnx}}}}\n{more}\ncameras:\n{lines}\n"
+        "objective: {latency_ms: 5000, drop_rate: 0.5}\n"
+        "models: {tiny: {weights: tiny.onnx}}\n"
+        f"{more}\ncameras:\n{lines}\n"
     )
 
 

@@ -7,9 +7,7 @@ YOLOX-nano then share one core (107 frames/s in all instead of 220, measured on 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +18,7 @@ from camslice.engine.batch_pool import BatchPool
 from camslice.engine.protocol import EngineInfo, InferenceTimes, OnDone, Outputs
 from camslice.engine.slots import Layout, SlotArrays
 from camslice.engine.telemetry import switch_off_telemetry
+from camslice.engine.turns import Turns
 from camslice.fleet.errors import EngineError
 from camslice.fleet.geometry import Letterbox
 from camslice.fleet.types import Precision
@@ -64,7 +63,7 @@ class OpenVinoEngine:
         batches = streams * QUEUE_FACTOR
         self._info = EngineInfo("openvino", device, computed, width, height, max_batch, batches, threads, info.sha256)
         self._pool = BatchPool[_Request]()
-        turns = _Turns(streams)
+        turns = Turns(streams)
         self._requests = tuple(
             _Request(
                 compiled.create_infer_request(),
@@ -106,7 +105,7 @@ class _Request:
     """One infer request with its slots."""
 
     def __init__(
-        self, request: ov.InferRequest, arrays: SlotArrays, turns: _Turns, give_back: Callable[[_Request], None]
+        self, request: ov.InferRequest, arrays: SlotArrays, turns: Turns, give_back: Callable[[_Request], None]
     ) -> None:
         import openvino as ov
 
@@ -115,7 +114,7 @@ class _Request:
         self._turns = turns
         self._give_back = give_back
         self._on_done: list[OnDone] = []  # at most one; a list, because `pop` is atomic
-        self._started_ns = 0
+        self.started_ns = 0
         self._began_ns = 0
         self._count = 0
         self._bound = -1
@@ -142,7 +141,7 @@ class _Request:
         if count != self._bound:
             self._bind(count)
         self._on_done.append(on_done)
-        self._started_ns = time.monotonic_ns()
+        self.started_ns = time.monotonic_ns()
         self._turns.enter(self)
         self._request.start_async()
 
@@ -169,7 +168,7 @@ class _Request:
 
     def look_after(self, started_before_ns: int) -> None:
         """Deliver the device's failure of a request started before then, if that is what became of it."""
-        if not self._on_done or self._started_ns > started_before_ns:
+        if not self._on_done or self.started_ns > started_before_ns:
             return
         try:
             ended = self._request.wait_for(0)
@@ -189,38 +188,12 @@ class _Request:
             on_done = self._on_done.pop()
         except IndexError:
             return
+        self._turns.leave(self, ended_ns)
         began_ns = self._began_ns
-        self._turns.leave(ended_ns)
         try:
             on_done(self, outputs, InferenceTimes(began_ns, ended_ns), error)
         except Exception:
             log.exception("a result could not be taken")
-
-
-class _Turns:
-    """Which requests compute and which wait, for as many at once as the device has streams."""
-
-    def __init__(self, streams: int) -> None:
-        self._lock = threading.Lock()
-        self._idle = streams
-        self._waiting: deque[_Request] = deque()
-
-    def enter(self, request: _Request) -> None:
-        """A request is being started: it begins now if a stream is idle, else when one is left."""
-        with self._lock:
-            if self._idle:
-                self._idle -= 1
-                request.began(time.monotonic_ns())
-            else:
-                self._waiting.append(request)
-
-    def leave(self, at_ns: int) -> None:
-        """A stream is done with a request, and takes up the one that waited longest."""
-        with self._lock:
-            if self._waiting:
-                self._waiting.popleft().began(at_ns)
-            else:
-                self._idle += 1
 
 
 def compiled_model(
