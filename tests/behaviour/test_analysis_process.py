@@ -18,6 +18,8 @@ import pytest
 from camslice.fleet.errors import FleetError
 from camslice.fleet.secrets import Source
 from camslice.fleet.types import Objective, Pace
+from camslice.measure.processes import pss_mb
+from camslice.stream.supervisor import MAX_STREAMS, Supervisor
 from camslice.video.camera_state import CameraState
 from tests.behaviour.running import running, scene_camera, scene_fleet, tiny_models
 from tests.clips import write_clip
@@ -159,6 +161,52 @@ def test_at_pace_lossless_every_frame_is_analysed_and_the_output_is_the_same_eac
     assert outputs[0] == outputs[1]
 
 
+def test_at_pace_lossless_a_failing_device_stops_the_model_and_nobody_hangs(tmp_path: Path) -> None:
+    clip = str(write_clip(tmp_path / "clip.avi", frames=40))
+    camera = replace(scene_camera("gate", fps=240), source=Source(clip, clip))
+    fleet = scene_fleet([camera], pace=Pace.LOSSLESS)
+    with running(fleet, {"tiny": failing_model(tmp_path / "bad.onnx")}) as run:
+        run.wait_for(lambda: run.supervisor.models()["tiny"].problem is not None)
+        run.wait_for(lambda: run.supervisor.cameras()["gate"].state is CameraState.ENDED)
+        run.wait_for(lambda: run.counts("gate").in_flight == 0)
+        assert run.counts("gate").failed == 40
+
+
+def test_a_replacement_that_cannot_be_loaded_leaves_the_model_at_work(tmp_path: Path) -> None:
+    models = tiny_models(tmp_path)
+    fleet = scene_fleet([scene_camera("gate", fps=20)])
+    broken = replace(fleet, models={"tiny": replace(fleet.models["tiny"], device="abacus")})
+    with running(fleet, models) as run:
+        run.wait_for_more("gate")
+        run.supervisor.apply(broken, models)
+        run.wait_for(lambda: "abacus" in (run.supervisor.models()["tiny"].problem or ""))
+        run.wait_for_more("gate", 10)
+        assert run.counts("gate").dropped == 0
+
+
+def test_a_clip_that_ended_is_not_played_again_after_a_restart(tmp_path: Path) -> None:
+    clip = str(write_clip(tmp_path / "clip.avi", frames=10))
+    ended = replace(scene_camera("gate", fps=240), source=Source(clip, clip), loop=False)
+    models = tiny_models(tmp_path)
+    with running(scene_fleet([ended, scene_camera("yard")]), models) as run:
+        run.wait_for(lambda: run.supervisor.cameras()["gate"].state is CameraState.ENDED)
+        captured = run.counts("gate").captured
+        assert run.supervisor.pid is not None
+        os.kill(run.supervisor.pid, signal.SIGKILL)
+        run.wait_for(lambda: run.supervisor.restarts == 1)
+        run.wait_for_more("yard")
+        assert run.counts("gate").captured == captured
+        assert run.supervisor.cameras()["gate"].state is CameraState.ENDED
+        run.supervisor.apply(scene_fleet([scene_camera("yard")]), models)
+        run.wait_for(lambda: "gate" not in run.supervisor._cameras)
+
+
+def test_more_streams_than_one_process_holds_are_refused_at_the_border(tmp_path: Path) -> None:
+    fleet = scene_fleet([scene_camera(f"c{i}") for i in range(MAX_STREAMS + 1)])
+    with pytest.raises(FleetError, match=f"{MAX_STREAMS + 1} streams"):
+        Supervisor(fleet, {}, lambda _: None)
+
+
 def test_objective_and_pace_cannot_change_under_frames_in_flight(tmp_path: Path) -> None:
     models = tiny_models(tmp_path)
     fleet = scene_fleet([scene_camera("gate")])
@@ -212,8 +260,10 @@ def test_a_hundred_cameras_that_came_and_went_leave_nothing(tmp_path: Path) -> N
         for seed in range(5):
             cycle(seed)
         threads, files, ours = pod.num_threads(), pod.num_fds(), threading.active_count()
+        memory_mb = pss_mb([pod.pid])
         for seed in range(100):
             cycle(seed)
         assert pod.num_threads() <= threads + 1
         assert pod.num_fds() <= files + 1
         assert threading.active_count() <= ours
+        assert pss_mb([pod.pid]) - memory_mb < 10

@@ -58,7 +58,7 @@ class Command:
 
     def end(self) -> tuple[int, str]:
         """Exit code and standard output."""
-        output, _ = self.process.communicate(timeout=60)
+        output, _ = self.process.communicate(timeout=30)
         return self.process.returncode, output
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from camslice.fleet.errors import MachineError
-from camslice.models.detections import Detections
+from camslice.models.detections import Detections, label_of
 from camslice.video.picture import StillPicture
 from camslice.web.drawing import draw_preview
 
@@ -18,7 +18,7 @@ _QUALITY = 92
 def detections_json(detections: Detections, labels: Sequence[str]) -> list[dict[str, object]]:
     """A list of {label, confidence, box: [x1, y1, x2, y2]} in source pixels, surest first."""
     return [
-        {"label": labels[class_id], "confidence": round(confidence, 4), "box": [round(edge, 1) for edge in box]}
+        {"label": label_of(class_id, labels), "confidence": round(confidence, 4), "box": [round(edge, 1) for edge in box]}
         for box, confidence, class_id in zip(
             detections.boxes.tolist(), detections.confidence.tolist(), detections.class_id.tolist(), strict=True
         )

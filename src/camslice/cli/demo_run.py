@@ -53,10 +53,10 @@ def run_demo(cameras: int, seconds: float, *, listen: str | None, accept_licence
         f"{cameras * rate / measured.fps:.0%} of it",
         highlight=False,
     )
-    if signals.stopping:
-        return INTERRUPTED if signals.interrupted else 0
     fleet = at_rate(fleet, rate)
-    with Session(fleet, {"people": info}, Path.cwd(), None if listen is None else listening(listen, None)) as session:
+    models = {"people": info}
+    with Session(fleet, models, lambda _: models, Path.cwd(), None if listen is None else listening(listen, None)) as session:
+        signals.note()
         if session.url:
             out.print(f"page: {session.url} (for {seconds:g} s)", highlight=False)
             if sys.stdout.isatty():

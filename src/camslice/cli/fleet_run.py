@@ -5,34 +5,35 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
+from camslice.cli.fetching import asking
+from camslice.cli.fleet_file import FleetFile
 from camslice.cli.output import print_json, stderr
-from camslice.cli.preparation import Prepared, prepare, resolved_models
+from camslice.cli.preparation import refuse_if_no_camera_can_start, resolved_models
 from camslice.cli.session import Listen, Session
 from camslice.cli.signals import Signals
 from camslice.cli.summary import no_camera_started, objective_met, print_summary
 from camslice.fleet.errors import CamsliceError, FleetError, SourceError
-from camslice.fleet.spec import load_fleet
-from camslice.fleet.types import Fleet, Store
+from camslice.fleet.types import Fleet
+from camslice.models.licences import accepting
 from camslice.web.address import parse_listen
 from camslice.web.server import require_token
 
 log = logging.getLogger(__name__)
 
-DEFAULT_STORE = "sqlite:///camslice.db"
+INTERRUPTED = 130
 _LOOK_S = 0.25
 _LOOK_AT_FILE_EVERY_S = 1.0
-INTERRUPTED = 130
 
 
 def run_fleet(
-    path: Path,
+    file: FleetFile,
     *,
     duration_s: float | None,
     listen: str | None,
-    store: str | None,
     token_file: Path | None,
     accept_licence: frozenset[str],
     as_json: bool,
@@ -40,22 +41,22 @@ def run_fleet(
     """Run until stopped; returns the exit code."""
     signals = Signals()
     where = None if listen is None else listening(listen, token_file)
-    prepared = prepare(_with_store(load_fleet(path), store), accept_licence)
-    session = Session(prepared.fleet, prepared.models, path.parent, where)
-    with session:
+    fleet = file.read()
+    models = resolved_models(fleet, asking(accept_licence))
+    refuse_if_no_camera_can_start(fleet)
+    # Once it runs nobody is asked any more: models of a changed file may only have licences that were accepted.
+    resolve = partial(resolved_models, accept=accepting(accept_licence))
+    with Session(fleet, models, resolve, file.path.parent, where) as session:
+        signals.note()
         if session.url:
-            stderr().print(f"page: {session.url}", highlight=False)
-        _follow(session, path, prepared, signals, duration_s, store, accept_licence)
+            stderr().print(f"page: {session.url}")
+        _follow(session, file, fleet, signals, duration_s)
     report = session.running.report()
     if as_json:
         print_json(report)
     else:
-        print_summary(report, prepared.fleet.objective.drop_rate)
-    if signals.interrupted:
-        return INTERRUPTED
-    if fault := no_camera_started(report):
-        raise SourceError(fault)
-    return 0 if signals.stopping or objective_met(report) else 1
+        print_summary(report, fleet.objective.drop_rate)
+    return _exit_code(report, signals)
 
 
 def listening(address: str, token_file: Path | None) -> Listen:
@@ -71,55 +72,39 @@ def listening(address: str, token_file: Path | None) -> Listen:
     return Listen(host, port, token)
 
 
-def _with_store(fleet: Fleet, url: str | None) -> Fleet:
-    if url is None:
-        return fleet if fleet.store is not None else replace(fleet, store=Store(DEFAULT_STORE))
-    return replace(fleet, store=None if url == "none" else Store(url))
-
-
-def _follow(
-    session: Session,
-    path: Path,
-    prepared: Prepared,
-    signals: Signals,
-    duration_s: float | None,
-    store: str | None,
-    accept_licence: frozenset[str],
-) -> None:
-    """Until it is time to stop: read the fleet file again when it changed."""
+def _follow(session: Session, file: FleetFile, started_with: Fleet, signals: Signals, duration_s: float | None) -> None:
+    """Until it is time to stop: read the fleet file again when it changed or somebody asks for it."""
     started_s = looked_s = time.monotonic()
-    seen = _state_of(path)
     while True:
         left_s = _LOOK_S if duration_s is None else duration_s - (time.monotonic() - started_s)
         if left_s <= 0 or signals.wait(min(_LOOK_S, left_s)) or session.over():
             return
-        now = time.monotonic()
-        if not signals.reload and now - looked_s < _LOOK_AT_FILE_EVERY_S:
-            continue
-        looked_s = now
-        state = _state_of(path)
-        if state != seen or signals.reload:
-            seen, signals.reload = state, False
-            _declare_again(session, path, prepared.fleet, store, accept_licence)
+        now_s = time.monotonic()
+        look = now_s - looked_s >= _LOOK_AT_FILE_EVERY_S
+        looked_s = now_s if look else looked_s
+        if signals.take_reload() or (look and file.changed()):
+            _declare_again(session, file, started_with)
 
 
-def _declare_again(session: Session, path: Path, before: Fleet, store: str | None, accept_licence: frozenset[str]) -> None:
+def _declare_again(session: Session, file: FleetFile, started_with: Fleet) -> None:
     """Make the fleet what the file says now; what is wrong with it is said, and the old fleet goes on."""
     try:
-        fleet = _with_store(load_fleet(path), store)
-        if (fleet.store, fleet.sinks) != (before.store, before.sinks):
-            raise FleetError(f"{path}: store and sinks are opened at the start: restart `camslice run` to change them.")
-        session.running.declare(fleet, resolved_models(fleet, accept_licence))
+        fleet = file.read()
+        if (fleet.store, fleet.sinks) != (started_with.store, started_with.sinks):
+            raise FleetError(f"{file.path}: store and sinks are opened at the start: restart `camslice run` to change them.")
+        session.running.declare(fleet)
         session.running.problem = None
-        log.info("%s was read again", path)
+        log.info("%s was read again", file.path)
     except CamsliceError as error:
         session.running.problem = f"the fleet file was changed and is not followed: {error}"
         log.error("%s", session.running.problem)
 
 
-def _state_of(path: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+def _exit_code(report: Mapping[str, object], signals: Signals) -> int:
+    if signals.interrupted:
+        return INTERRUPTED
+    if signals.stopping:
+        return 0
+    if fault := no_camera_started(report):
+        raise SourceError(fault)
+    return 0 if objective_met(report) else 1

@@ -12,7 +12,7 @@ import typer
 
 from camslice import __version__
 from camslice.cli.errors import exit_code_of
-from camslice.cli.output import log_to_stderr
+from camslice.fleet.log import log_to_stderr
 
 
 @dataclass(frozen=True, slots=True)

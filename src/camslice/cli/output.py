@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from camslice.fleet.secrets import redact
 from camslice.fleet.stages import STAGES
 
 if TYPE_CHECKING:
@@ -20,7 +17,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _FIGURES = ("mean", "p50", "p95", "p99", "max")
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def print_json(value: Mapping[str, object]) -> None:
@@ -33,7 +29,7 @@ def stdout() -> Console:
     """The console for results."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False)
 
 
 @cache
@@ -41,7 +37,7 @@ def stderr() -> Console:
     """The console for progress, remarks and complaints."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False)
 
 
 @contextmanager
@@ -69,21 +65,6 @@ def stage_table(stages: Mapping[str, Mapping[str, float | int | None]], title: s
         table.add_section()
         table.add_row("total", *_cells(stages["total"]), style="bold")
     return table
-
-
-def log_to_stderr() -> None:
-    """Send the log to standard error, credentials removed: warnings and worse, or from the level that CAMSLICE_LOG names."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Redacting("%(levelname)s %(name)s: %(message)s"))
-    level = _LEVELS.get(os.environ.get("CAMSLICE_LOG", "").lower(), logging.WARNING)
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-
-
-class _Redacting(logging.Formatter):
-    """Formats a record as usual, then removes credentials from all of it, traceback included."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
 
 
 def _cells(latency: Mapping[str, float | int | None]) -> list[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
 
-from camslice.cli.fetching import FetchBars, asking
+from camslice.cli.fetching import FetchBars
 from camslice.fleet.errors import SourceError
 from camslice.fleet.types import CameraSpec, Fleet
+from camslice.models.licences import AcceptLicence
 from camslice.models.model import ModelInfo
 from camslice.models.resolve import resolve
 from camslice.video.check import check_source
@@ -16,33 +15,14 @@ from camslice.video.check import check_source
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A fleet and the models it needs, keyed by their names in the fleet."""
-
-    fleet: Fleet
-    models: Mapping[str, ModelInfo]
-
-
-def prepare(fleet: Fleet, accept_licence: frozenset[str]) -> Prepared:
-    """Find weights and look at sources. Raises CamsliceError when nothing could start."""
-    models = resolved_models(fleet, accept_licence)
-    _refuse_if_no_camera_can_start(fleet)
-    return Prepared(fleet, models)
-
-
-def resolved_models(fleet: Fleet, accept_licence: frozenset[str]) -> dict[str, ModelInfo]:
-    """The weights of every model that a camera uses (of every model while there are no cameras)."""
+def resolved_models(fleet: Fleet, accept: AcceptLicence) -> dict[str, ModelInfo]:
+    """The weights of every model that a camera uses (of every model while there are no cameras). Raises ModelError."""
     used = {model for camera in fleet.cameras for model in camera.models} or set(fleet.models)
-    return {
-        name: resolve(spec, accept=asking(accept_licence), progress=FetchBars())
-        for name, spec in fleet.models.items()
-        if name in used
-    }
+    return {name: resolve(spec, accept=accept, progress=FetchBars()) for name, spec in fleet.models.items() if name in used}
 
 
-def _refuse_if_no_camera_can_start(fleet: Fleet) -> None:
-    """A camera with a bad source is shown as failed; only when every one is bad is there nothing to run."""
+def refuse_if_no_camera_can_start(fleet: Fleet) -> None:
+    """A camera with a bad source is shown as failed; only when every one is bad is there nothing to run. Raises SourceError."""
     by_source = {camera.source: _fault(camera) for camera in fleet.cameras}
     faults = {camera.name: fault for camera in fleet.cameras if (fault := by_source[camera.source])}
     if fleet.cameras and len(faults) == len(fleet.cameras):

@@ -29,14 +29,14 @@ def run(
 
     Exit code 0: the objective was met. 1: it was not, and the output says why. 2: bad input. 130: stopped by Ctrl-C.
     """
+    from camslice.cli.fleet_file import FleetFile
     from camslice.cli.fleet_run import run_fleet
 
     raise typer.Exit(
         run_fleet(
-            fleet,
+            FleetFile(fleet, store),
             duration_s=duration,
             listen=None if no_page else listen,
-            store=store,
             token_file=token_file,
             accept_licence=frozenset(accept_licence or ()),
             as_json=as_json,

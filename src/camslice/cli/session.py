@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -44,15 +45,22 @@ class Session:
     Owns the supervisor, the sinks, the page's server and one thread that hands running counts to the sinks.
     """
 
-    def __init__(self, fleet: Fleet, models: Mapping[str, ModelInfo], base: Path, listen: Listen | None) -> None:
-        """`base` is the folder that relative paths of cameras added by hand start from."""
+    def __init__(
+        self,
+        fleet: Fleet,
+        models: Mapping[str, ModelInfo],
+        resolve: Callable[[Fleet], Mapping[str, ModelInfo]],
+        base: Path,
+        listen: Listen | None,
+    ) -> None:
+        """`resolve` finds weights for a fleet that changed. Relative paths of cameras added by hand start at `base`."""
         self._ticking = threading.Event()
         self._sinks = _sinks(fleet)
         self._statistics = Statistics()
         self._supervisor = Supervisor(fleet, models, self._take)
-        self.running = SupervisedFleet(self._supervisor, self._statistics, self._sinks)
+        self.running = SupervisedFleet(self._supervisor, self._statistics, self._sinks, resolve)
         self._ticker = threading.Thread(target=self._tick, name="counts", daemon=True)
-        self._server = None if listen is None else _server(self.running, fleet, base, listen)
+        self._server = None if listen is None else _server(self.running, base, listen)
 
     def __enter__(self) -> Session:
         try:
@@ -83,15 +91,17 @@ class Session:
         if self._ticker.is_alive():
             self._ticker.join()
         self._hand_over_counts()
-        if self._server is not None:
-            self._server.stop()
-        for sink in self._sinks:
-            sink.close()
+        last = [sink.close for sink in self._sinks] + ([self._server.stop] if self._server is not None else [])
+        with ThreadPoolExecutor(max(1, len(last))) as together:
+            for done in [together.submit(work) for work in last]:
+                done.result()
 
     def over(self) -> bool:
-        """Whether no camera will bring another frame."""
+        """Whether no camera will bring another frame, and all they brought were analysed."""
         cameras = self._supervisor.cameras()
-        return bool(cameras) and all(life.state in _OVER for life in cameras.values())
+        if not cameras or any(life.state not in _OVER for life in cameras.values()):
+            return False
+        return not any(counts.in_flight for counts in self._supervisor.counts().values())
 
     def _take(self, results: Sequence[FrameResult]) -> None:
         self._statistics.add(results)
@@ -114,10 +124,10 @@ class Session:
             raise EngineError("no model could be loaded: " + "; ".join(f"{problem}" for problem in problems.values()))
 
 
-def _server(running: SupervisedFleet, fleet: Fleet, base: Path, listen: Listen) -> WebServer:
+def _server(running: SupervisedFleet, base: Path, listen: Listen) -> WebServer:
     def parsed(data: Mapping[str, object]) -> Sequence[CameraSpec]:
         # No environment: whoever may add a camera could otherwise have our secrets sent to an address of theirs.
-        return parse_camera(data, fleet, base, {})
+        return parse_camera(data, running.fleet, base, {})
 
     return WebServer(create_app(running, token=listen.token, parse_camera=parsed), listen.host, listen.port)
 

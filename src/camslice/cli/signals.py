@@ -8,19 +8,26 @@ from types import FrameType
 
 
 class Signals:
-    """Notes signals from its making on; the main loop looks at them when it is ready. Main thread only.
+    """Signals of a command that runs until stopped. Main thread only.
 
-    A second Ctrl-C is not noted but raised, for those who cannot wait for the drain.
+    Until `note` is called they end the command at once wherever it is (Ctrl-C with 130, SIGTERM with 0), for there is
+    nothing to drain yet. From then on they are noted, and the main loop looks at them when it is ready. A second Ctrl-C is
+    never only noted, for those who cannot wait for the drain.
     """
 
     def __init__(self) -> None:
         self.interrupted = False
-        self.reload = False
+        self._noting = False
+        self._reload = False
         self._stop = threading.Event()
         signal.signal(signal.SIGINT, self._interrupt)
         signal.signal(signal.SIGTERM, self._terminate)
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, self._hang_up)
+
+    def note(self) -> None:
+        """Note signals from now on."""
+        self._noting = True
 
     def wait(self, seconds: float) -> bool:
         """Wait so long, or until asked to stop. Returns whether to stop."""
@@ -31,14 +38,21 @@ class Signals:
         """Whether a stop was asked for."""
         return self._stop.is_set()
 
+    def take_reload(self) -> bool:
+        """Whether SIGHUP came since the last call."""
+        asked, self._reload = self._reload, False
+        return asked
+
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self.interrupted:
+        if self.interrupted or not self._noting:
             raise KeyboardInterrupt
         self.interrupted = True
         self._stop.set()
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
+        if not self._noting:
+            raise SystemExit(0)
         self._stop.set()
 
     def _hang_up(self, number: int, frame: FrameType | None) -> None:
-        self.reload = True
+        self._reload = True

@@ -20,7 +20,7 @@ def make_engine(info: ModelInfo, spec: ModelSpec, *, threads: int, layout: Layou
     if spec.backend is Backend.ONNXRUNTIME:
         from camslice.engine.onnxruntime_engine import OnnxRuntimeEngine
 
-        device = spec.device or "cpu"
+        device = (spec.device or "cpu").lower()
         max_batch = _max_batch(info, spec, 1 if device == "cpu" else 8)
         return OnnxRuntimeEngine(
             info, width, height, layout=layout, device=device, precision=spec.precision, threads=threads, max_batch=max_batch

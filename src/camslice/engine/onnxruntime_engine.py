@@ -158,7 +158,7 @@ def _session(
 
     from camslice.engine.onnx_graph import with_u8_input
 
-    provider = PROVIDERS.get(device.lower())
+    provider = PROVIDERS.get(device)
     available = onnxruntime.get_available_providers()
     if provider not in available:
         here = [name for name, known in PROVIDERS.items() if known in available]

@@ -111,12 +111,18 @@ class DeadlineQueue(Generic[Item]):
         self._depths[stream] = max(1, depth)
         self._losses.open(stream)
 
+    def drain(self, stream: int) -> list[Item]:
+        """Empty a stream's mailbox; returns what was in it."""
+        left = self._mailboxes[stream]
+        self._mailboxes[stream] = deque()
+        return [self._remove(waiting) for waiting in left]
+
     def close(self, stream: int) -> list[Item]:
         """Take a stream's mailbox away; returns what was in it."""
-        left = self._mailboxes.pop(stream)
-        del self._depths[stream]
+        left = self.drain(stream)
+        del self._mailboxes[stream], self._depths[stream]
         self._losses.close(stream)
-        return [self._remove(waiting) for waiting in left]
+        return left
 
     def waiting(self, stream: int) -> int:
         """How many frames of this stream wait."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,23 +64,47 @@ def read_dataset(folder: Path) -> LabelledPictures:
 
 def measure_accuracy(info: ModelInfo, spec: ModelSpec, dataset: LabelledPictures, advance: Callable[[], None]) -> Accuracy:
     """Run the model over the data set. `advance` is called after each picture. Raises ModelError, EngineError."""
-    names = {class_id: dataset.categories[label] for class_id, label in enumerate(info.labels) if label in dataset.categories}
-    if not names:
+    if not _category_ids(info.labels, dataset):
         raise ModelError(
             f"model {info.name}: none of its classes ({', '.join(info.labels[:5])}, ...) is labelled in {dataset.annotations}."
         )
     detector = PictureDetector(info, spec, multi_label=True)
-    rows: list[dict[str, object]] = []
+    found: dict[int, Detections] = {}
     started_s = time.monotonic()
     try:
-        found = detector.detect(_pictures(dataset))
-        for image_id, detections in zip(dataset.images, found, strict=True):
-            rows += _coco_rows(image_id, detections, names)
+        for image_id, detections in zip(dataset.images, detector.detect(_pictures(dataset)), strict=True):
+            found[image_id] = detections
             advance()
     finally:
         detector.close()
-    fps = len(dataset.images) / (time.monotonic() - started_s)
-    return _score(dataset, rows, sorted(names.values()), fps)
+    return score(dataset, info.labels, found, len(dataset.images) / (time.monotonic() - started_s))
+
+
+def score(dataset: LabelledPictures, labels: Sequence[str], found: Mapping[int, Detections], fps: float) -> Accuracy:
+    """The accuracy of answers, whoever gave them: `found` by image id, class numbers meaning `labels`. Raises CamsliceError."""
+    try:
+        from faster_coco_eval import COCO, COCOeval_faster
+    except ImportError as error:
+        raise CamsliceError("eval needs a COCO evaluator: pip install 'camslice[eval]'.") from error
+    names = _category_ids(labels, dataset)
+    rows = [row for image_id, detections in found.items() for row in _coco_rows(image_id, detections, names)]
+    if not rows:
+        return Accuracy(len(dataset.images), 0.0, 0.0, {}, fps)
+    truth = COCO(str(dataset.annotations))
+    evaluator = COCOeval_faster(truth, truth.loadRes(rows), iouType="bbox", print_function=lambda *_: None)
+    evaluator.params.catIds = sorted(names.values())
+    evaluator.evaluate()
+    evaluator.accumulate()
+    precision = evaluator.eval["precision"][:, :, :, 0, -1]  # [IoU, recall, class], all areas, most detections
+    by_id = {number: name for name, number in dataset.categories.items()}
+    per_class = {by_id[number]: _mean(precision[:, :, k]) for k, number in enumerate(evaluator.params.catIds)}
+    known = {name: value for name, value in per_class.items() if value is not None}
+    return Accuracy(len(dataset.images), _mean(precision) or 0.0, _mean(precision[0]) or 0.0, known, fps)
+
+
+def _category_ids(labels: Sequence[str], dataset: LabelledPictures) -> dict[int, int]:
+    """Class number to category id, where both know the class."""
+    return {class_id: dataset.categories[label] for class_id, label in enumerate(labels) if label in dataset.categories}
 
 
 def _pictures(dataset: LabelledPictures) -> Iterator[StillPicture]:
@@ -100,25 +124,6 @@ def _coco_rows(image_id: int, detections: Detections, names: Mapping[int, int]) 
                 "bbox": [x1, y1, x2 - x1, y2 - y1],
                 "score": confidence,
             }
-
-
-def _score(dataset: LabelledPictures, rows: list[dict[str, object]], categories: list[int], fps: float) -> Accuracy:
-    try:
-        from faster_coco_eval import COCO, COCOeval_faster
-    except ImportError as error:
-        raise CamsliceError("eval needs a COCO evaluator: pip install 'camslice[eval]'.") from error
-    if not rows:
-        return Accuracy(len(dataset.images), 0.0, 0.0, {}, fps)
-    truth = COCO(str(dataset.annotations))
-    evaluator = COCOeval_faster(truth, truth.loadRes(rows), iouType="bbox", print_function=lambda *_: None)
-    evaluator.params.catIds = categories
-    evaluator.evaluate()
-    evaluator.accumulate()
-    precision = evaluator.eval["precision"][:, :, :, 0, -1]  # [IoU, recall, class], all areas, most detections
-    by_id = {number: name for name, number in dataset.categories.items()}
-    per_class = {by_id[number]: _mean(precision[:, :, k]) for k, number in enumerate(evaluator.params.catIds)}
-    known = {name: value for name, value in per_class.items() if value is not None}
-    return Accuracy(len(dataset.images), _mean(precision) or 0.0, _mean(precision[0]) or 0.0, known, fps)
 
 
 def _mean(precision: object) -> float | None:

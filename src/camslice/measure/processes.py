@@ -20,11 +20,12 @@ class Usage:
     """Memory and cores of a changing group of processes. Thread-safe; memory is read at most every five seconds,
     because the kernel walks every page for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, pids: Sequence[int]) -> None:
+        """What `pids` used so far does not count; a process that joins later counts from its start."""
         self._lock = threading.Lock()
         self._memory_mb = 0.0
         self._memory_at_s = -_MEMORY_EVERY_S
-        self._cpu_s: dict[int, float] = {}
+        self._cpu_s = {pid: _cpu_s(pid) for pid in pids}
         self._used_s = 0.0
         self._started_s = time.monotonic()
 

@@ -5,6 +5,7 @@ supervision's type costs 1.5 s and 47 MB to import, too much for an analysis pro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,15 @@ class Detections:
         import supervision
 
         return supervision.Detections(xyxy=self.boxes, confidence=self.confidence, class_id=self.class_id.astype(np.int64))
+
+
+def label_of(class_id: int, labels: Sequence[str]) -> str:
+    """A class's label; its number as text where a model has more classes than labels.
+
+    >>> label_of(1, ("person", "car")), label_of(7, ("person", "car"))
+    ('car', '7')
+    """
+    return labels[class_id] if 0 <= class_id < len(labels) else str(class_id)
 
 
 _NONE = Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))

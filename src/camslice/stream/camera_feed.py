@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ class CameraFeed:
     ) -> None:
         self.spec = spec
         self._streams = streams
+        self._open = list(streams)
         self._ledger = ledger
         self._generation = generation
         self._on_state = on_state
@@ -52,11 +54,17 @@ class CameraFeed:
         self._stopping.set()
         self._camera.stop()
 
-    def finish(self, patience_s: float) -> None:
-        """After `stop`: wait until the camera's thread has ended and its frames have met their fates."""
-        self._camera.join(patience_s)
-        for stream in self._streams:
-            stream.scheduler.close(stream.row, patience_s)
+    def finish(self, patience_s: float) -> bool:
+        """After `stop`: wait until the camera's thread has ended and its frames have met their fates.
+
+        False when that has not come to pass after about `patience_s`: call again.
+        """
+        until_s = time.monotonic() + patience_s
+        if not self._camera.join(patience_s):
+            return False
+        while self._open and self._open[-1].scheduler.close(self._open[-1].row, max(0.0, until_s - time.monotonic())):
+            self._open.pop()
+        return not self._open
 
     def on_due(self, frame: Frame) -> None:
         """Hand a frame to every stream of this camera."""

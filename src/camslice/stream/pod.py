@@ -15,11 +15,13 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 from camslice.engine.make import make_engine
 from camslice.fleet.errors import CamsliceError
+from camslice.fleet.log import log_to_stderr
 from camslice.fleet.types import Pace, mailbox_depth
 from camslice.models.decoders.make import make_decoder
 from camslice.stream.camera_feed import CameraFeed, Stream
@@ -73,7 +75,7 @@ class Pod:
         drain: Drain | None = None
         while drain is None:
             if not self._pipe.poll(HEARTBEAT_S):
-                self._say(Heartbeat({name: scheduler.busy_ns for name, scheduler in self._schedulers.items()}))
+                self._say(self._heartbeat())
                 continue
             try:
                 message = self._pipe.recv()
@@ -88,8 +90,11 @@ class Pod:
                 case AddCamera():
                     self._add(message)
                 case RemoveCamera():
-                    feed = self._feeds.pop(message.name)
-                    threading.Thread(target=self._remove, args=(feed,), name="closer", daemon=True).start()
+                    feed = self._feeds.pop(message.name, None)
+                    if feed is None:  # it ended in the life of an earlier process
+                        self._say(CameraClosed(message.name))
+                    else:
+                        threading.Thread(target=self._remove, args=(feed,), name="closer", daemon=True).start()
                 case Drain():
                     drain = message
         self._drain(drain.patience_s)
@@ -98,14 +103,14 @@ class Pod:
         spec = message.spec
         scheduler = self._scheduler(spec.name)
         try:
-            engine = make_engine(message.info, spec, threads=self._configured.threads)
             decode = make_decoder(message.info, confidence=spec.confidence, nms_iou=spec.nms_iou, classes=spec.classes)
+            engine = make_engine(message.info, spec, threads=self._configured.threads)
         except CamsliceError as error:
-            scheduler.give_up(str(error))
+            self._not_loaded(scheduler, spec.name, str(error))
             return
         except Exception as error:
             log.exception("model %s could not be loaded", spec.name)
-            scheduler.give_up(f"could not be loaded: {error}")
+            self._not_loaded(scheduler, spec.name, f"could not be loaded: {error}")
             return
         before = scheduler.use(LoadedModel(engine, decode, message.info.input.centred, message.number))
         info = engine.info
@@ -123,6 +128,12 @@ class Pod:
         )
         if before is not None:
             before.engine.close()
+
+    def _not_loaded(self, scheduler: Scheduler, model: str, reason: str) -> None:
+        if scheduler.has_model:
+            self._say(ModelStopped(model, f"{reason} (the model as it was before goes on)"))
+        else:
+            scheduler.give_up(reason)
 
     def _unload(self, model: str) -> None:
         loaded = self._schedulers.pop(model).give_up("unloaded")
@@ -162,18 +173,23 @@ class Pod:
 
     def _remove(self, feed: CameraFeed) -> None:
         feed.stop()
-        feed.finish(_CLOSE_PATIENCE_S)
+        while not feed.finish(_CLOSE_PATIENCE_S):
+            log.warning("camera %s does not come to an end yet", feed.spec.name)
         self._say(CameraClosed(feed.spec.name))
 
     def _drain(self, patience_s: float) -> None:
         feeds = list(self._feeds.values())
         for feed in feeds:
             feed.stop()
+        until_s = time.monotonic() + patience_s
         for feed in feeds:
-            feed.finish(patience_s)
-        self._say(Heartbeat({name: scheduler.busy_ns for name, scheduler in self._schedulers.items()}))
+            feed.finish(max(0.0, until_s - time.monotonic()))
+        self._say(self._heartbeat())
         self._unsent.put(None)
         self._speaker.join(patience_s)
+
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat({name: scheduler.busy_ns for name, scheduler in list(self._schedulers.items())})
 
     def _say(self, message: FromPod) -> None:
         self._unsent.put(message)
@@ -193,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in ("pipe", "ledger", "outbox", "previews"):
         parser.add_argument(f"--{name}", required=True)
     given = parser.parse_args(arguments)
-    logging.basicConfig(stream=sys.stderr, level=os.environ.get("CAMSLICE_LOG", "WARNING"), format="camslice pod: %(message)s")
+    log_to_stderr("camslice pod: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the supervisor decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     import cv2

@@ -25,16 +25,19 @@ class StreamReport:
 def run_report(
     fleet: Fleet, streams: Sequence[StreamReport], duration_s: float, memory_mb: float, cpu_cores: float
 ) -> dict[str, object]:
-    """Keys as in the command line's contract; times in ms, memory in MB (10^6 bytes), money in US dollars."""
+    """`fleet` as it is at the end, `streams` all that ever ran.
+
+    Keys as in the command line's contract; times in ms, memory in MB (10^6 bytes), money in US dollars.
+    """
     frames = total_of(stream.frames for stream in streams)
     stages = merged([stream.stages for stream in streams])
-    cameras = {stream.key.camera for stream in streams}
-    usd = usd_per_camera_month(fleet.machine, len(cameras))
+    cameras = len(fleet.cameras)
+    usd = usd_per_camera_month(fleet.machine, cameras)
     return {
         "duration_s": round(duration_s, 3),
         "streams": [_stream(stream, duration_s) for stream in streams],
         "fleet": {
-            "cameras": len(cameras),
+            "cameras": cameras,
             "analysed_fps": _rate(frames.analysed, duration_s),
             "memory_mb": round(memory_mb, 1),
             "cpu_cores": round(cpu_cores, 3),

@@ -31,18 +31,18 @@ log = logging.getLogger(__name__)
 ERRORS_IN_A_ROW = 5
 """So many failed batches one after another stop the model: it is broken, not unlucky."""
 _SERVICE_WEIGHT = 0.1
+_LOOK_AGAIN_S = 0.1
 
 
 @dataclass(slots=True)
 class Request:
-    """A frame, the region of it that is to be analysed, and when it joined its mailbox."""
+    """A frame, and the region of it that is to be analysed."""
 
     row: int
     handle: int
     generation: int
     frame: Frame
     region: Region
-    joined_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,11 @@ class Scheduler:
         self._pump()
         return before
 
+    @property
+    def has_model(self) -> bool:
+        """Whether a model is loaded and works."""
+        return self._model is not None and not self._broken
+
     def give_up(self, reason: str) -> LoadedModel | None:
         """Analyse no more: what waits, and every frame that still comes, fails. Returns the model used so far."""
         with self._lock:
@@ -119,35 +124,47 @@ class Scheduler:
             self._at_work.setdefault(row, 0)
             self._rooms.setdefault(row, threading.Condition(self._lock))
 
-    def close(self, row: int, patience_s: float) -> None:
-        """The stream brings no more frames: let those it has be analysed, give up what is left after `patience_s`."""
+    def close(self, row: int, patience_s: float) -> bool:
+        """The stream brings no more frames: let those it has be analysed, give up what still waits after `patience_s`.
+
+        False when the device has not given all of them back by then: call again.
+        """
         with self._lock:
             self._closing += 1
             self._left.wait_for(lambda: not self._busy_with(row), patience_s)
-            for request in self._queue.close(row):
-                self._ledger.ended(request.row, request.handle, Fate.FAILED)
-            self._left.wait_for(lambda: not self._at_work[row], patience_s)
             self._closing -= 1
+            for request in self._queue.drain(row):
+                self._ledger.ended(request.row, request.handle, Fate.FAILED)
+            if self._at_work[row]:
+                return False
+            self._queue.close(row)
             del self._at_work[row], self._rooms[row]
+            return True
 
     def offer(self, row: int, frame: Frame, generation: int, stopping: threading.Event) -> None:
         """A frame of a stream is due. At pace `lossless` this waits for room (or until `stopping`)."""
-        joined_ns = self._clock_ns()
+        if self._latency_ns is None and not self._wait_for_room(row, stopping):
+            return
         region = Region(0, 0, frame.picture.width, frame.picture.height)
         with self._lock:
-            while self._latency_ns is None and not self._queue.has_room(row) and not self._broken:
-                if stopping.is_set():
-                    return
-                self._rooms[row].wait(0.1)
             handle = self._ledger.captured(row)
             if self._broken:
                 self._ledger.ended(row, handle, Fate.FAILED)
                 return
-            request = Request(row, handle, generation, frame, region, joined_ns)
+            request = Request(row, handle, generation, frame, region)
             pushed_out = self._queue.offer(row, frame.stamp.captured_ns, request)
             if pushed_out is not None:
                 self._ledger.ended(row, pushed_out.handle, Fate.SUPERSEDED)
         self._pump()
+
+    def _wait_for_room(self, row: int, stopping: threading.Event) -> bool:
+        """Wait until this stream may bring a frame; False when it is to stop instead."""
+        while not stopping.is_set():
+            with self._lock:
+                if self._broken or self._queue.has_room(row) or self._rooms[row].wait(_LOOK_AGAIN_S):
+                    return True
+            self._pump()  # nothing moved: have the engine look after requests that its device may have failed
+        return False
 
     def _pump(self) -> None:
         """Start batches while the engine has a free one and frames wait."""
@@ -237,7 +254,6 @@ class Scheduler:
         times: InferenceTimes,
         error: Exception | None,
     ) -> None:
-        post_ns = self._clock_ns()
         found: list[Detections] = []
         if error is None:
             try:
@@ -247,14 +263,16 @@ class Scheduler:
             except Exception as decoding_error:  # noqa: BLE001 (counted and logged by _fail)
                 error = decoding_error
         finished_ns = self._clock_ns()
-        if error is None:
-            for request, detections in zip(requests, found, strict=True):
-                self._outbox.put(_record(request, detections, model.number, stamps, times, post_ns, finished_ns))
-                self._ledger.ended(request.row, request.handle, Fate.ANALYSED)
-            self._note_success(requests, times, finished_ns - stamps[0])
-        else:
-            self._fail(requests, error)
-        batch.release()
+        try:
+            if error is None:
+                for request, detections in zip(requests, found, strict=True):
+                    self._outbox.put(_record(request, detections, model.number, stamps, times, finished_ns))
+                    self._ledger.ended(request.row, request.handle, Fate.ANALYSED)
+                self._note_success(requests, times, finished_ns - stamps[0])
+            else:
+                self._fail(requests, error)
+        finally:
+            batch.release()
 
     def _note_success(self, requests: Sequence[Request], times: InferenceTimes, service_ns: int) -> None:
         with self._lock:
@@ -310,13 +328,12 @@ def _record(
     model: int,
     stamps: tuple[int, int],
     times: InferenceTimes,
-    post_ns: int,
     finished_ns: int,
 ) -> Record:
-    """The stage clock: each interval from its own two stamps; `queue` is the mailbox and the engine's own waiting."""
+    """The stage clock. `queue` is the mailbox (from the decoder's stamp on) and the engine's own waiting."""
     stamp = request.frame.stamp
     taken_ns, scaled_ns = stamps
-    waited_ns = (taken_ns - request.joined_ns) + (times.began_ns - scaled_ns)
+    waited_ns = (taken_ns - stamp.decoded_ns) + (times.began_ns - scaled_ns)
     stages = StageTimes(
         decode=(stamp.decoded_ns - stamp.captured_ns) / 1e6,
         gate=0.0,
@@ -324,7 +341,7 @@ def _record(
         queue=waited_ns / 1e6,
         network=times.network_ns / 1e6,
         inference=(times.ended_ns - times.began_ns - times.network_ns) / 1e6,
-        postprocess=(finished_ns - post_ns) / 1e6,
+        postprocess=(finished_ns - times.ended_ns) / 1e6,
         total=(finished_ns - stamp.captured_ns) / 1e6,
     )
     return Record(

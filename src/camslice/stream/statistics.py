@@ -14,6 +14,7 @@ import numpy.typing as npt
 from camslice.fleet.histogram import BINS, Histogram, bins_of
 from camslice.fleet.stages import STAGES, StageTimes
 from camslice.fleet.types import StreamKey
+from camslice.models.detections import label_of
 from camslice.stream.results import FrameResult
 
 RECENT_S = 10.0
@@ -67,7 +68,7 @@ class Statistics:
                 stream.recent.append((now, result.stages.total))
                 _forget_old(stream.recent, now)
                 for class_id in result.detections.class_id.tolist():
-                    stream.labels[result.labels[class_id]] += 1
+                    stream.labels[label_of(class_id, result.labels)] += 1
 
     def stages(self, keys: Sequence[StreamKey]) -> dict[StreamKey, dict[str, Histogram]]:
         """Stage histograms of these streams; a stream without results has none."""

@@ -44,7 +44,7 @@ from camslice.video.camera_state import CameraState
 log = logging.getLogger(__name__)
 
 MAX_STREAMS = 1024
-DRAIN_S = 8.0
+DRAIN_S = 4.0
 _TICK_S = 0.02
 
 
@@ -86,6 +86,7 @@ class Supervisor:
     def __init__(
         self, fleet: Fleet, models: Mapping[str, ModelInfo], on_results: Callable[[Sequence[FrameResult]], None]
     ) -> None:
+        _check_size(fleet)
         self._regions = [
             SharedRegion.create("ledger", ledger_bytes(MAX_STREAMS)),
             SharedRegion.create("outbox", OUTBOX_BYTES),
@@ -105,7 +106,7 @@ class Supervisor:
         self._restarts = Restarts()
         self._stopping = threading.Event()
         self._child: Child | None = None
-        self._died_at_s: float | None = None
+        self._down_since_s: dict[str, float] = {}
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def start(self, patience_s: float = 180.0) -> None:
@@ -121,12 +122,12 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             self._stopping.set()
-            child = self._child
         if self._thread.is_alive():
             self._thread.join()
+        child = self._child
         if child is not None:
             child.say(Drain(patience_s))
-            child.wait(patience_s + 1.0)
+            child.wait(patience_s + 0.5)
             self._take_results()
             for message in child.heard():
                 self._hear(message)
@@ -145,6 +146,7 @@ class Supervisor:
             before = self._wanted
             if (fleet.objective, fleet.pace) != (before.fleet.objective, before.fleet.pace):
                 raise FleetError("objective and pace hold for every frame in flight: restart `camslice run` to change them.")
+            _check_size(fleet)
             self._wanted = _Wanted(fleet, dict(models), before.generation + 1)
             self._reconcile()
 
@@ -214,9 +216,9 @@ class Supervisor:
         """The supervisor's thread: results, messages, and the life of the process."""
         while not self._stopping.wait(_TICK_S):
             try:
-                self._take_results()
                 with self._lock:
                     self._tend()
+                self._take_results()
             except Exception:
                 log.exception("the supervisor stumbled and goes on")
 
@@ -234,11 +236,10 @@ class Supervisor:
 
     def _spawn(self) -> None:
         with self._lock:
-            self._count_missed()
             self._child = Child(*self._regions)
             self._child.say(Configure(self._wanted.fleet.objective, self._wanted.fleet.pace, inference_threads()))
             self._models.clear()
-            self._cameras.clear()
+            self._cameras = {name: life for name, life in self._cameras.items() if life.state is CameraState.ENDED}
             self._reconcile()
 
     def _bury(self, child: Child, status: int) -> None:
@@ -247,26 +248,21 @@ class Supervisor:
         child.close()
         self._take_results()
         failed = sum(self._ledger.fail_held(row) for row in self._rows.rows())
-        for camera in self._cameras.values():
-            camera.state, camera.reason = CameraState.STARTING, f"the analysis process ended ({cause}) and is started again"
         for name in [name for name, camera in self._cameras.items() if camera.closing]:
             self._forget(name)
+        now_s = time.monotonic()
+        for name, camera in self._cameras.items():
+            if camera.state is not CameraState.ENDED:
+                camera.state, camera.reason = CameraState.STARTING, f"the analysis process ended ({cause}), a new one starts"
+                self._down_since_s.setdefault(name, now_s)
         self._child = None
-        self._died_at_s = time.monotonic()
         pause_s = self._restarts.ended()
         log.error("the analysis process ended (%s); %d frames failed; restart in %.1f s", cause, failed, pause_s)
 
-    def _count_missed(self) -> None:
-        """What fell due between a process's death and now."""
-        if self._died_at_s is None:
-            return
-        down_s = time.monotonic() - self._died_at_s
-        self._died_at_s = None
-        for camera in self._wanted.fleet.cameras:
-            for model in camera.models:
-                row = self._rows.row_of(StreamKey(camera.name, model))
-                if row is not None:
-                    self._ledger.add(row, missed=int(down_s * camera.fps))
+    def _missed_by(self, camera: CameraSpec) -> int:
+        """What fell due for this camera between a process's death and now, when its successor is ready."""
+        down_since_s = self._down_since_s.get(camera.name)
+        return 0 if down_since_s is None else int((time.monotonic() - down_since_s) * camera.fps)
 
     def _reconcile(self) -> None:
         """Tell the process what differs between what it does and what is wanted. Lock is held."""
@@ -294,7 +290,8 @@ class Supervisor:
     def _load(self, child: Child, spec: ModelSpec, info: ModelInfo) -> None:
         self._infos.append(info)
         number = len(self._infos) - 1
-        self._models[spec.name] = ModelLife(spec, info, number)
+        before = self._models.get(spec.name)
+        self._models[spec.name] = ModelLife(spec, info, number, busy_ns=before.busy_ns if before else 0)
         child.say(LoadModel(spec, info, number))
 
     def _add(self, child: Child, camera: CameraSpec) -> None:
@@ -304,6 +301,8 @@ class Supervisor:
         for key in keys:
             row = self._rows.row_of(key)
             rows[key.model] = self._rows.lend(key) if row is None else row
+            self._ledger.add(rows[key.model], missed=self._missed_by(camera))
+        self._down_since_s.pop(camera.name, None)
         self._cameras[camera.name] = CameraLife(camera)
         child.say(AddCamera(camera, rows, captured, self._wanted.generation))
 
@@ -323,9 +322,10 @@ class Supervisor:
                 self._forget(message.name)
                 self._reconcile()
             case ModelLoaded():
-                self._models[message.model].loaded = message
-                self._models[message.model].problem = None
-                self._answered()
+                model = self._models.get(message.model)
+                if model is not None and model.number == message.number:
+                    model.loaded, model.problem = message, None
+                    self._answered()
             case ModelStopped():
                 if message.model in self._models:
                     log.error("model %s: %s", message.model, message.reason)
@@ -362,4 +362,13 @@ class Supervisor:
             record.stages,
             record.detections,
             info.labels,
+        )
+
+
+def _check_size(fleet: Fleet) -> None:
+    streams = sum(len(camera.models) for camera in fleet.cameras)
+    if streams > MAX_STREAMS:
+        raise FleetError(
+            f"this fleet has {streams} streams (cameras times models), and one analysis process holds {MAX_STREAMS}; "
+            "run the rest as a second fleet."
         )

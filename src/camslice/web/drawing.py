@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from camslice.models.detections import Detections
+from camslice.models.detections import Detections, label_of
 
 Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -48,7 +48,7 @@ def draw_preview(
     boxes = np.rint(detections.boxes * scale).astype(int)
     for index in reversed(range(len(detections))):  # the surest last, on top of the others
         class_id = int(detections.class_id[index])
-        name = labels[class_id] if 0 <= class_id < len(labels) else str(class_id)
+        name = label_of(class_id, labels)
         colour = _PALETTE[class_id % len(_PALETTE)]
         _draw_box(bgr, boxes[index], colour, size)
         _draw_label(bgr, boxes[index], f"{name} {detections.confidence[index]:.2f}", colour, size)

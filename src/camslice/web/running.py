@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from camslice.events.sink import Sink
@@ -26,69 +26,83 @@ from camslice.web.view import CameraStatus, EngineStatus, FleetStatus, Preview, 
 class SupervisedFleet:
     """Implements `RunningFleet`. Thread-safe. Owns nothing but the overlay of cameras added and removed by hand."""
 
-    def __init__(self, supervisor: Supervisor, statistics: Statistics, sinks: Sequence[Sink]) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        statistics: Statistics,
+        sinks: Sequence[Sink],
+        resolve: Callable[[Fleet], Mapping[str, ModelInfo]],
+    ) -> None:
+        """`resolve` finds the weights of every model that a fleet's cameras use; it raises ModelError."""
         self._supervisor = supervisor
+        self._resolve = resolve
         self._statistics = statistics
         self._sinks = sinks
-        self._usage = Usage()
+        self._usage = Usage(())
         self._occupancy = Occupancy()
         self._desk = PreviewDesk(supervisor)
         self._started_s = time.monotonic()
         self._ended_s: float | None = None
+        self._ended_at_s: float | None = None
         self._last_usage: tuple[float, float] | None = None
         self._lock = threading.Lock()
-        self._models: Mapping[str, ModelInfo] = {name: life.info for name, life in supervisor.models().items()}
         self._declared = supervisor.fleet
-        self._added: dict[str, CameraSpec] = {}
-        self._removed: set[str] = set()
+        self._added: Mapping[str, CameraSpec] = {}
+        self._removed: Set[str] = frozenset()
         self.problem: str | None = None
         """What is wrong with the fleet file as it lies there now, or None."""
 
     def begin(self) -> None:
         """Cameras run from now on: durations count from here."""
         self._started_s = time.monotonic()
+        self._usage = Usage(self._pids())
 
     def end(self) -> None:
         """Cameras stop now: what the processes took is read for the last time, while they are there."""
-        self._ended_s = time.monotonic()
+        self._ended_s, self._ended_at_s = time.monotonic(), time.time()
         self._last_usage = self._measure(fresh=True)
 
     def take(self, results: Sequence[FrameResult]) -> None:
         """Results for the pictures that are being watched."""
         self._desk.take(results)
 
-    def declare(self, fleet: Fleet, models: Mapping[str, ModelInfo]) -> None:
-        """The fleet file says something new. Cameras added or removed by hand stay so. Raises FleetError."""
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet as it is now, cameras added and removed by hand included."""
+        return self._supervisor.fleet
+
+    def declare(self, fleet: Fleet) -> None:
+        """The fleet file says something new. Cameras added or removed by hand stay so. Raises CamsliceError."""
         with self._lock:
-            self._supervisor.apply(self._overlaid(fleet), models)
-            self._declared, self._models = fleet, models
+            for camera in self._added.values():
+                _check_models(camera, fleet)
+            self._apply(fleet, self._added, self._removed)
+            self._declared = fleet
 
     def add_camera(self, camera: CameraSpec) -> None:
         """Start a camera beside the others."""
         with self._lock:
-            current = self._supervisor.fleet
-            if any(known.name == camera.name for known in current.cameras):
+            if any(known.name == camera.name for known in self.fleet.cameras):
                 raise FleetError(f"camera {camera.name}: there is already one of that name; choose another.")
-            unknown = [model for model in camera.models if model not in current.models]
-            if unknown:
-                known_models = ", ".join(current.models)
-                raise FleetError(f"camera {camera.name}: there is no model {unknown[0]}; this fleet has {known_models}.")
-            self._added[camera.name] = camera
-            self._removed.discard(camera.name)
-            self._supervisor.apply(self._overlaid(self._declared), self._models)
+            _check_models(camera, self.fleet)
+            added, removed = {**self._added, camera.name: camera}, self._removed - {camera.name}
+            self._apply(self._declared, added, removed)
+            self._added, self._removed = added, removed
 
     def remove_camera(self, name: str) -> None:
         """Stop a camera."""
         with self._lock:
-            if all(known.name != name for known in self._supervisor.fleet.cameras):
+            if all(known.name != name for known in self.fleet.cameras):
                 raise FleetError(f"camera {name}: there is none of that name.")
-            self._added.pop(name, None)
-            self._removed.add(name)
-            self._supervisor.apply(self._overlaid(self._declared), self._models)
+            added = {known: camera for known, camera in self._added.items() if known != name}
+            removed = self._removed | {name}
+            self._apply(self._declared, added, removed)
+            self._added, self._removed = added, removed
 
-    def _overlaid(self, fleet: Fleet) -> Fleet:
-        kept = [camera for camera in fleet.cameras if camera.name not in self._removed and camera.name not in self._added]
-        return replace(fleet, cameras=(*kept, *self._added.values()))
+    def _apply(self, declared: Fleet, added: Mapping[str, CameraSpec], removed: Set[str]) -> None:
+        kept = [camera for camera in declared.cameras if camera.name not in removed and camera.name not in added]
+        fleet = replace(declared, cameras=(*kept, *added.values()))
+        self._supervisor.apply(fleet, self._resolve(fleet))
 
     def watch(self, cameras: Sequence[str]) -> None:
         """Ask for previews for the next three seconds."""
@@ -141,9 +155,12 @@ class SupervisedFleet:
         """PSS in MB over all processes, and cores in use."""
         if self._last_usage is not None:
             return self._last_usage
-        pod = self._supervisor.pid
-        pids = [os.getpid()] if pod is None else [os.getpid(), pod]
+        pids = self._pids()
         return self._usage.memory_mb(pids, fresh=fresh), self._usage.cpu_cores(pids)
+
+    def _pids(self) -> list[int]:
+        pod = self._supervisor.pid
+        return [os.getpid()] if pod is None else [os.getpid(), pod]
 
     def _streams(self, counts: Mapping[StreamKey, FrameCounts]) -> list[StreamStatus]:
         stages = self._statistics.stages(list(counts))
@@ -167,7 +184,8 @@ class SupervisedFleet:
 
     def _age_ms(self, key: StreamKey) -> float | None:
         newest = self._statistics.newest_captured_at_s(key)
-        return None if newest is None else max(0.0, (time.time() - newest) * 1000.0)
+        now_s = time.time() if self._ended_at_s is None else self._ended_at_s
+        return None if newest is None else max(0.0, (now_s - newest) * 1000.0)
 
     def _dropped(self) -> dict[str, int]:
         dropped = {f"{sink.name}: {cause}": count for sink in self._sinks for cause, count in sink.dropped.items()}
@@ -179,6 +197,13 @@ class SupervisedFleet:
         models = [f"model {name}: {life.problem}" for name, life in self._supervisor.models().items() if life.problem]
         sinks = [f"{sink.name}: {sink.problem}" for sink in self._sinks if sink.problem]
         return [*([self.problem] if self.problem else []), *models, *sinks]
+
+
+def _check_models(camera: CameraSpec, fleet: Fleet) -> None:
+    unknown = [model for model in camera.models if model not in fleet.models]
+    if unknown:
+        known = ", ".join(fleet.models)
+        raise FleetError(f"camera {camera.name}: there is no model {unknown[0]}; this fleet has {known}.")
 
 
 def _camera(life: CameraLife) -> CameraStatus:

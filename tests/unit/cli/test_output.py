@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from camslice.cli.output import log_to_stderr, print_json, progress, stage_table, stderr, stdout
+from camslice.cli.output import print_json, progress, stage_table, stderr, stdout
 from camslice.fleet.histogram import Histogram
+from camslice.fleet.log import log_to_stderr
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from camslice.events.labels import label_of
+from camslice.models.detections import label_of
 
 
 @pytest.mark.parametrize(("class_id", "label"), [(0, "person"), (1, "car"), (2, "2"), (-1, "-1")])

@@ -14,11 +14,11 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from camslice.events.labels import label_of
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.histogram import Histogram
 from camslice.fleet.stages import StageTimes
 from camslice.fleet.types import StreamKey
+from camslice.models.detections import label_of
 from camslice.stream.results import FrameResult
 
 OPEN_MINUTES = 3
