@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from camslice.fleet.types import CameraSpec, Pace
+from camslice.fleet.types import Pace
 from camslice.stream.ledger import Ledger
+from camslice.stream.messages import AddCamera
 from camslice.stream.scheduler import Scheduler
 from camslice.video.camera import Camera
 from camslice.video.camera_state import CameraState
@@ -28,22 +29,20 @@ class CameraFeed:
 
     def __init__(
         self,
-        spec: CameraSpec,
+        start: AddCamera,
         pace: Pace,
         streams: Sequence[Stream],
         ledger: Ledger,
-        generation: int,
-        first_sequence: int,
         on_state: Callable[[str, CameraState, str], None],
     ) -> None:
-        self.spec = spec
+        self.spec = start.spec
         self._streams = streams
         self._open = list(streams)
         self._ledger = ledger
-        self._generation = generation
+        self._generation = start.generation
         self._on_state = on_state
         self._stopping = threading.Event()
-        self._camera = Camera(spec, pace, self, first_sequence=first_sequence)
+        self._camera = Camera(start.spec, pace, self, first_sequence=start.first_sequence, phase=start.phase)
 
     def start(self) -> None:
         """Connect and decode from now on."""

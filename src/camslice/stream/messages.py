@@ -40,12 +40,16 @@ class UnloadModel:
 
 @dataclass(frozen=True, slots=True)
 class AddCamera:
-    """To the pod: start a camera. `rows` maps each of its models to the ledger row of that stream."""
+    """To the pod: start a camera. `rows` maps each of its models to the ledger row of that stream.
+
+    `phase` (0..1) is when within its interval a camera that is played from a file has its frames due.
+    """
 
     spec: CameraSpec
     rows: Mapping[str, int]
     first_sequence: int
     generation: int
+    phase: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,12 +160,10 @@ class Pod:
             scheduler.open(row, mailbox_depth(configured.objective, configured.pace, spec.fps, spec.freshness))
             streams.append(Stream(row, scheduler))
         feed = CameraFeed(
-            spec,
+            message,
             configured.pace,
             streams,
             self._ledger,
-            message.generation,
-            message.first_sequence,
             lambda name, state, reason: self._say(CameraChanged(name, state, reason)),
         )
         self._feeds[spec.name] = feed

@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 MAX_STREAMS = 1024
 DRAIN_S = 4.0
 _TICK_S = 0.02
+_GOLDEN = 0.6180339887
+"""Multiples of it spread phases evenly, however many cameras there are."""
 
 
 @dataclass(slots=True)
@@ -101,6 +103,7 @@ class Supervisor:
         self._cameras: dict[str, CameraLife] = {}
         self._models: dict[str, ModelLife] = {}
         self._infos: list[ModelInfo] = []
+        self._added = 0
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._restarts = Restarts()
@@ -304,7 +307,9 @@ class Supervisor:
             self._ledger.add(rows[key.model], missed=self._missed_by(camera))
         self._down_since_s.pop(camera.name, None)
         self._cameras[camera.name] = CameraLife(camera)
-        child.say(AddCamera(camera, rows, captured, self._wanted.generation))
+        self._added += 1
+        phase = self._added * _GOLDEN % 1.0
+        child.say(AddCamera(camera, rows, captured, self._wanted.generation, phase))
 
     def _forget(self, name: str) -> None:
         life = self._cameras.pop(name)

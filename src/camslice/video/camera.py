@@ -56,17 +56,21 @@ class Camera:
         listener: CameraListener,
         *,
         first_sequence: int = 0,
+        phase: float = 0.0,
         ring_bytes: int = 0,
         timeouts: Timeouts | None = None,
         backoff: Backoff | None = None,
         clocks: Clocks | None = None,
     ) -> None:
-        """`ring_bytes` > 0 keeps the last seconds of compressed packets in `ring`, at most so many bytes."""
+        """`phase` (0..1) delays what is played in real time by that share of 1 / fps: real cameras do not expose in step.
+
+        `ring_bytes` > 0 keeps the last seconds of compressed packets in `ring`, at most so many bytes."""
         self.ring = PacketRing(RING_SECONDS, ring_bytes) if ring_bytes else None
         """The last compressed packets, when asked for."""
         self._request = SourceRequest(spec, pace, timeouts or Timeouts(), self.ring)
         self._listener = listener
         self._sequence = first_sequence
+        self._delay_s = phase / spec.fps
         self._backoff = backoff or Backoff()
         self._clocks = clocks or Clocks()
         self._now_ns = self._clocks.monotonic_ns
@@ -129,6 +133,9 @@ class Camera:
             self._go_down(str(lost))
 
     def _play(self, feed: Feed) -> None:
+        if not feed.live and self._request.pace is Pace.LIVE:
+            self._stop.wait(self._delay_s)
+            self._delay_s = 0.0
         clock = self._capture_clock(feed)
         stop, now_ns = self._stop, self._now_ns
         while not stop.asked:
