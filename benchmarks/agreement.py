@@ -4,8 +4,7 @@ Accuracy: both answer every picture of a labelled data set with the settings of 
 ours, scores both, so that only the detector differs.
 Boxes: both answer photographs as `predict` and `camslice detect` do, in FP32. Ultralytics pads to the smallest rectangle and
 we to a square, so they are compared on the same square, on the same rectangle, and each as it is used.
-The data set's pictures are compared too: our scaled sizes and offsets are even (see `fleet.geometry`), so a part of those lie
-up to a pixel elsewhere in the model's input than Ultralytics would place them; those are told apart.
+The data set's pictures are compared too, on the square.
 
     python -m benchmarks.agreement --weights yolov8n.onnx --dataset DIR --pictures a.jpg b.jpg --python OTHER/bin/python
 """
@@ -16,14 +15,13 @@ import argparse
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.record import write_result
 from benchmarks.vs_ultralytics import versions
-from camslice.fleet.geometry import Letterbox, Region
 from camslice.fleet.types import ModelSpec, Precision
 from camslice.measure.accuracy import Accuracy, LabelledPictures, measure_accuracy, read_dataset, score
 from camslice.measure.pictures import PictureDetector
@@ -163,20 +161,14 @@ def compare_photographs(python: str, weights: Path, paths: Sequence[Path]) -> di
 
 
 def compare_dataset(python: str, weights: Path, paths: Sequence[Path]) -> dict[str, object]:
-    """All pictures on the same square, told apart by whether both place them alike in the model's input."""
+    """All pictures on the same square."""
     theirs = their_answers(python, weights, paths, PREDICT, rectangle=False).pictures
     pictures = [load_picture(path) for path in paths]
     ours = our_answers(weights, pictures, (SIZE, SIZE))
-    groups = {True: NOTHING, False: NOTHING}
-    counts = {True: 0, False: 0}
-    for picture, mine, their in zip(pictures, ours, theirs, strict=True):
-        alike = placed_alike(picture)
-        groups[alike] += compare(mine, their.detections)
-        counts[alike] += 1
-    return {
-        name: {"pictures": counts[alike], **groups[alike].as_json()}
-        for name, alike in (("placed_alike", True), ("placed_up_to_a_pixel_apart", False))
-    }
+    total = NOTHING
+    for mine, their in zip(ours, theirs, strict=True):
+        total += compare(mine, their.detections)
+    return {"pictures": len(paths), **total.as_json()}
 
 
 def our_answers(weights: Path, pictures: Sequence[StillPicture], input_size: tuple[int, int]) -> list[Detections]:
@@ -242,15 +234,6 @@ def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     shared = np.clip(corner, 0, None).prod(axis=2)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
     return shared / np.maximum(areas[0][:, None] + areas[1][None, :] - shared, 1e-9)
-
-
-def placed_alike(picture: StillPicture) -> bool:
-    """Whether Ultralytics' scaled size (rounded) and offset (half of the rest, rounded down at a half) are ours too."""
-    ours = Letterbox.fit(Region(0, 0, picture.width, picture.height), SIZE, SIZE, centred=True)
-    scale = min(SIZE / picture.width, SIZE / picture.height)
-    width, height = round(picture.width * scale), round(picture.height * scale)
-    theirs = replace(ours, width=width, height=height, left=(SIZE - width) // 2, top=(SIZE - height) // 2)
-    return ours == theirs
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def end_to_end(info: ModelInfo, spec: ModelSpec, clip: Path, seconds: float) -> 
             supervisor.start()
             time.sleep(WARM_UP_S)
             pids = [os.getpid(), supervisor.pid or 0]
-            usage = Usage()
+            usage = Usage(pids)
             first_cores = _cpu_s(pids)
             first, started = total_of(supervisor.counts().values()).analysed, time.monotonic()
             time.sleep(seconds)

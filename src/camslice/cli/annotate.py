@@ -25,15 +25,24 @@ def detections_json(detections: Detections, labels: Sequence[str]) -> list[dict[
     ]
 
 
-def annotated_copy(folder: Path, path: Path, picture: StillPicture, detections: Detections, labels: Sequence[str]) -> Path:
-    """Write a JPEG of `picture` with its boxes into `folder` under the picture's own name. Raises MachineError."""
+def copy_paths(folder: Path, pictures: Sequence[Path]) -> list[Path]:
+    """Where the annotated copies go: a JPEG under each picture's own name. Raises MachineError if one would be lost by it."""
+    copies: dict[Path, Path] = {}
+    for path in pictures:
+        copy = folder / f"{path.stem}.jpg"
+        if copy in copies:
+            raise MachineError(f"--out {folder}: {copies[copy]} and {path} would both become {copy.name}; give them in two calls.")
+        if copy.exists() and any(copy.samefile(picture) for picture in pictures):
+            raise MachineError(f"--out {folder}: this would overwrite {copy}; choose another folder.")
+        copies[copy] = path
+    return list(copies)
+
+
+def write_copy(copy: Path, picture: StillPicture, detections: Detections, labels: Sequence[str]) -> None:
+    """Write a JPEG of `picture` with its boxes. Raises MachineError."""
     bgr = np.ascontiguousarray(picture.rgb[:, :, ::-1])
-    copy = folder / f"{path.stem}.jpg"
-    if copy.exists() and copy.samefile(path):
-        raise MachineError(f"--out {folder}: this would overwrite {path}; choose another folder.")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(draw_preview(bgr, detections, labels, quality=_QUALITY))
     except OSError as error:
-        raise MachineError(f"--out {folder}: cannot write {copy.name}: {error.strerror}; choose another folder.") from error
-    return copy
+        raise MachineError(f"--out {copy.parent}: cannot write {copy.name}: {error.strerror}; choose another folder.") from error

@@ -22,7 +22,7 @@ def detect(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Detect objects in pictures, print them, and write annotated copies if asked."""
-    from camslice.cli.annotate import annotated_copy, detections_json
+    from camslice.cli.annotate import copy_paths, detections_json, write_copy
     from camslice.cli.fetching import FetchBars, asking
     from camslice.cli.options import one_of
     from camslice.cli.output import print_json, stdout
@@ -40,15 +40,15 @@ def detect(
         precision=one_of(Precision, precision, "--precision"),
     )
     loaded = [load_picture(path) for path in pictures]
+    copies = [] if out is None else copy_paths(out, pictures)
     info = resolve(spec, accept=asking(accept_licence or ()), progress=FetchBars())
     detector = PictureDetector(info, spec)
     try:
         found = list(detector.detect(loaded))
     finally:
         detector.close()
-    if out is not None:
-        for path, picture, detections in zip(pictures, loaded, found, strict=True):
-            annotated_copy(out, path, picture, detections, info.labels)
+    for copy, picture, detections in zip(copies, loaded, found, strict=False):
+        write_copy(copy, picture, detections, info.labels)
     report = [
         {"path": str(path), "detections": detections_json(detections, info.labels)}
         for path, detections in zip(pictures, found, strict=True)

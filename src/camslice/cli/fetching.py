@@ -21,7 +21,7 @@ class FetchBars:
     def fetching(self, what: str, total_bytes: int) -> Iterator[Advance]:
         """See `Progress`."""
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),

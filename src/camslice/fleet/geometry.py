@@ -1,8 +1,8 @@
 """Where a region of a picture lands in a model's input, and the exact way back.
 
-A region is scaled with its aspect ratio kept and the rest is padding. Scaled sizes and offsets are even,
-so that 4:2:0 chroma planes line up with the luma plane; the way back uses the sizes really taken, so it is
-exact whatever was rounded.
+A region is scaled with its aspect ratio kept and the rest is padding. For video, sizes and offsets are even, so that 4:2:0
+chroma planes line up with the luma plane; still pictures, whose slots are RGB, are placed to the pixel, just as Ultralytics
+does. The way back uses the sizes really taken, so it is exact whatever was rounded.
 """
 
 from __future__ import annotations
@@ -38,13 +38,17 @@ class Letterbox:
     height: int
 
     @classmethod
-    def fit(cls, region: Region, input_width: int, input_height: int, *, centred: bool) -> Letterbox:
-        """Fit `region` into the input. `centred` pads on both sides (Ultralytics), else right and below (YOLOX)."""
+    def fit(cls, region: Region, input_width: int, input_height: int, *, centred: bool, even: bool = True) -> Letterbox:
+        """Fit `region` into the input. `centred` pads on both sides (Ultralytics), else right and below (YOLOX).
+
+        `even` makes sizes and offsets even, as planes with halved chroma need.
+        """
+        step = 2 if even else 1
         scale = min(input_width / region.width, input_height / region.height)
-        width = _even(region.width * scale, input_width)
-        height = _even(region.height * scale, input_height)
-        left = (input_width - width) // 4 * 2 if centred else 0
-        top = (input_height - height) // 4 * 2 if centred else 0
+        width = _stepped(region.width * scale, input_width, step)
+        height = _stepped(region.height * scale, input_height, step)
+        left = _half(input_width - width, step) if centred else 0
+        top = _half(input_height - height, step) if centred else 0
         return cls(region, input_width, input_height, left, top, width, height)
 
     def to_source(self, boxes: FloatArray) -> FloatArray:
@@ -67,5 +71,10 @@ class Letterbox:
         return mapped
 
 
-def _even(length: float, limit: int) -> int:
-    return int(min(max(2, round(length / 2) * 2), limit // 2 * 2))
+def _stepped(length: float, limit: int, step: int) -> int:
+    return int(min(max(step, round(length / step) * step), limit // step * step))
+
+
+def _half(padding: int, step: int) -> int:
+    """What goes before the picture; an odd rest goes behind it."""
+    return padding // 2 // step * step

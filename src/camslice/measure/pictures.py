@@ -69,7 +69,7 @@ class PictureDetector:
     def _start(self, batch: Batch, index: int, picture: Picture) -> None:
         size = self._info.input
         region = Region(0, 0, picture.width, picture.height)
-        letterbox = Letterbox.fit(region, size.width, size.height, centred=size.centred)
+        letterbox = Letterbox.fit(region, size.width, size.height, centred=size.centred, even=False)
         picture.scale_into(batch.slot_for(0, letterbox), letterbox)
 
         def done(batch: Batch, outputs: Outputs, times: InferenceTimes, error: Exception | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import cv2
@@ -24,8 +24,9 @@ _KEPT = 64
 class PreviewDesk:
     """Matches pictures with results by sequence number and draws them, for watched cameras only. Thread-safe."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Supervisor, clock: Callable[[], float] = time.monotonic) -> None:
         self._supervisor = supervisor
+        self._clock = clock
         self._lock = threading.Lock()
         self._watched_until_s: dict[str, float] = {}
         self._results: dict[str, dict[int, FrameResult]] = {}
@@ -34,20 +35,16 @@ class PreviewDesk:
 
     def watch(self, cameras: Sequence[str]) -> None:
         """Ask for pictures of these cameras for the next three seconds, and forget those nobody asks for any more."""
-        now = time.monotonic()
         with self._lock:
-            self._watched_until_s |= dict.fromkeys(cameras, now + WATCH_S)
-            for name in [name for name, until_s in self._watched_until_s.items() if until_s < now]:
-                del self._watched_until_s[name]
-                self._results.pop(name, None)
-                self._pictures.pop(name, None)
-                self._previews.pop(name, None)
+            self._watched_until_s |= dict.fromkeys(cameras, self._clock() + WATCH_S)
+            self._forget_unwatched()
         for name in cameras:
             self._supervisor.watch(name, WATCH_S)
 
     def take(self, results: Sequence[FrameResult]) -> None:
         """Keep the newest results of watched cameras until their pictures are fetched."""
         with self._lock:
+            self._forget_unwatched()
             for result in results:
                 name = result.stream.camera
                 if name in self._watched_until_s:
@@ -58,7 +55,12 @@ class PreviewDesk:
 
     def preview(self, camera: str, newer_than: int) -> Preview | None:
         """The newest picture with its boxes, if it is newer than `newer_than`."""
-        picture = self._supervisor.take_preview(camera)
+        with self._lock:
+            self._forget_unwatched()
+            if camera not in self._watched_until_s:
+                return None
+            wanting = self._wants_picture(camera)
+        picture = self._supervisor.take_preview(camera) if wanting else None
         with self._lock:
             if picture is not None:
                 self._pictures[camera] = picture
@@ -71,6 +73,19 @@ class PreviewDesk:
                 self._previews[camera] = preview
         newest = self._previews.get(camera)
         return newest if newest is not None and newest.sequence > newer_than else None
+
+    def _wants_picture(self, camera: str) -> bool:
+        """Not while one lies here whose result is here or may still come: a newer one would have to wait as long again."""
+        picture, results = self._pictures.get(camera), self._results.get(camera, {})
+        return picture is None or (picture.sequence not in results and any(number > picture.sequence for number in results))
+
+    def _forget_unwatched(self) -> None:
+        now = self._clock()
+        for name in [name for name, until_s in self._watched_until_s.items() if until_s < now]:
+            del self._watched_until_s[name]
+            self._results.pop(name, None)
+            self._pictures.pop(name, None)
+            self._previews.pop(name, None)
 
 
 def _drawn(picture: PreviewPicture, result: FrameResult) -> Preview:

@@ -95,7 +95,7 @@ class SupervisedFleet:
             if all(known.name != name for known in self.fleet.cameras):
                 raise FleetError(f"camera {name}: there is none of that name.")
             added = {known: camera for known, camera in self._added.items() if known != name}
-            removed = self._removed | {name}
+            removed = self._removed | ({name} & {camera.name for camera in self._declared.cameras})
             self._apply(self._declared, added, removed)
             self._added, self._removed = added, removed
 
