@@ -16,15 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import av
 import cv2
 import numpy as np
 
-from benchmarks.record import spread, write_result
+from benchmarks.record import draw_bars, spread, write_result
 from camslice.engine.make import make_engine
 from camslice.engine.openvino_engine import QUEUE_FACTOR, compiled_model
 from camslice.engine.protocol import Batch, InferenceTimes, Outputs
@@ -84,6 +85,16 @@ def main() -> None:
         "turns": turns,
     }
     print(write_result(f"ceiling-{name}", result))
+    draw(name, turns)
+
+
+def draw(name: str, turns: Sequence[Mapping[str, Mapping[str, float]]]) -> None:
+    """Medians of both as a picture."""
+    values = {
+        label: median(turn[key]["fps"] for turn in turns)
+        for label, key in ((f"{name}: bare inference", "bare"), (f"{name}: from file to store", "end_to_end"))
+    }
+    draw_bars(f"ceiling-{name}", values, "frames/s, median of the turns")
 
 
 def end_to_end(info: ModelInfo, spec: ModelSpec, clip: Path, seconds: float) -> dict[str, float]:

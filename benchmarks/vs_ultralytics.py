@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.record import RESULTS, write_result
+from benchmarks.record import draw_bars, write_result
 
 CAMERAS = 4
 STEP = 1.05
@@ -127,7 +127,7 @@ def main() -> None:
         "trials": {search.name: [trial.__dict__ | {"holds": trial.holds} for trial in search.trials] for search in searches},
     }
     print(write_result("vs-ultralytics", result))
-    plot(searches, RESULTS / "vs-ultralytics.svg")
+    draw(found)
     print(ratios)
 
 
@@ -208,25 +208,15 @@ def versions(python: str) -> dict[str, str]:
     return dict(json.loads(subprocess.check_output([python, "-c", script])))
 
 
-def plot(searches: list[Search], path: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
+def draw(sustained_fps: dict[str, float | None]) -> None:
+    """The result as a picture."""
     names = {
         "ours": "camslice",
-        "pods": "Ultralytics,\none process per camera",
         "best": "Ultralytics at its best\n(OpenVINO, one process)",
+        "pods": "Ultralytics,\none process per camera",
     }
-    shown = [search for search in searches if search.best]
-    figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
-    bars = axes.barh([names[search.name] for search in shown], [search.best.fps for search in shown], color="#2f6f9f")
-    axes.bar_label(bars, fmt="%.1f", padding=3)
-    axes.set_xlabel("frames/s at p95 <= 500 ms and drops <= 1 %, over all captured frames")
-    axes.invert_yaxis()
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
+    shown = {names[name]: fps for name in names if (fps := sustained_fps.get(name))}
+    draw_bars("vs-ultralytics", shown, "frames/s at p95 <= 500 ms and drops <= 1 %, over all captured frames")
 
 
 if __name__ == "__main__":
