@@ -81,8 +81,9 @@ class PreviewDesk:
 
     def _forget_unwatched(self) -> None:
         now = self._clock()
-        for name in [name for name, until_s in self._watched_until_s.items() if until_s < now]:
-            del self._watched_until_s[name]
+        self._watched_until_s = {name: until_s for name, until_s in self._watched_until_s.items() if until_s >= now}
+        kept = self._results.keys() | self._pictures.keys() | self._previews.keys()
+        for name in kept - self._watched_until_s.keys():
             self._results.pop(name, None)
             self._pictures.pop(name, None)
             self._previews.pop(name, None)

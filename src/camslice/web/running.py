@@ -146,7 +146,7 @@ class SupervisedFleet:
         states = [
             {"name": name, "state": str(life.state), "reason": life.reason} for name, life in self._supervisor.cameras().items()
         ]
-        return {**report, "cameras": states}
+        return {**report, "cameras": states, "dropped_results": self._dropped()}
 
     def _uptime_s(self) -> float:
         return (time.monotonic() if self._ended_s is None else self._ended_s) - self._started_s
