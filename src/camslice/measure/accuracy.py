@@ -46,7 +46,7 @@ def read_dataset(folder: Path) -> LabelledPictures:
         index = json.loads(annotations.read_text())
         images = {int(image["id"]): folder / "images" / str(image["file_name"]) for image in index["images"]}
         categories = {str(category["name"]): int(category["id"]) for category in index["categories"]}
-        labelled = len(index["annotations"])
+        labelled = sum(_labels_one_of(annotation, images) for annotation in index["annotations"])
     except OSError as error:
         raise CamsliceError(
             f"data set {folder}: cannot read {annotations.name}: {error.strerror}; "
@@ -60,6 +60,14 @@ def read_dataset(folder: Path) -> LabelledPictures:
     if not images or not labelled:
         raise CamsliceError(f"{annotations}: there is nothing in it to measure with: {len(images)} pictures, {labelled} boxes.")
     return LabelledPictures(annotations, images, categories)
+
+
+def _labels_one_of(annotation: Mapping[str, object], images: Mapping[int, Path]) -> bool:
+    """Whether a box is on one of these pictures. Raises what `read_dataset` explains when it is none that can be scored."""
+    box, _, _ = annotation["bbox"], annotation["category_id"], annotation["id"]
+    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(edge, int | float) for edge in box):
+        raise ValueError(f"bbox {box}")
+    return annotation["image_id"] in images
 
 
 def measure_accuracy(info: ModelInfo, spec: ModelSpec, dataset: LabelledPictures, advance: Callable[[], None]) -> Accuracy:
