@@ -31,7 +31,7 @@ def copy_paths(folder: Path, pictures: Sequence[Path]) -> list[Path]:
     for path in pictures:
         copy = folder / f"{path.stem}.jpg"
         if copy in copies:
-            raise MachineError(f"--out {folder}: {copies[copy]} and {path} would both become {copy.name}; give them in two calls.")
+            raise MachineError(f"--out {folder}: {copies[copy]} and {path} would both become {copy.name}; rename one.")
         if copy.exists() and any(copy.samefile(picture) for picture in pictures):
             raise MachineError(f"--out {folder}: this would overwrite {copy}; choose another folder.")
         copies[copy] = path
@@ -45,4 +45,4 @@ def write_copy(copy: Path, picture: StillPicture, detections: Detections, labels
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(draw_preview(bgr, detections, labels, quality=_QUALITY))
     except OSError as error:
-        raise MachineError(f"--out {copy.parent}: cannot write {copy.name}: {error.strerror}; choose another folder.") from error
+        raise MachineError(f"--out {copy.parent}: cannot write {copy.name}: {error.strerror}; choose another one.") from error
