@@ -74,7 +74,7 @@ def sustained_rate(measured_fps: float, cameras: int, clip_fps: float | None) ->
     """Frames/s per camera: the highest usual rate within the share, at most the clip's own."""
     each = measured_fps * SHARE / cameras
     limit = min(each, clip_fps) if clip_fps else each
-    return max((rate for rate in _RATES if rate <= limit), default=round(limit, 3))
+    return max((rate for rate in _RATES if rate <= limit), default=limit)
 
 
 def at_rate(fleet: Fleet, rate: float) -> Fleet:

@@ -48,6 +48,15 @@ def test_progress_stays_off_standard_output(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == ""
 
 
+def test_progress_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    stderr.cache_clear()
+    with progress("model [b]:car:[/x]", 1) as advance:
+        advance()
+    stderr.cache_clear()
+    assert "model [b]:car:[/x]" in capsys.readouterr().err
+
+
 def test_the_stage_table_has_a_row_for_each_stage_in_order_and_the_total_last() -> None:
     histogram = Histogram()
     histogram.add([10.0, 20.0])
