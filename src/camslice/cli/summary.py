@@ -81,6 +81,8 @@ def print_summary(report: Mapping[str, object], allowed_drop_rate: float) -> Non
     for camera in cast("list[_Camera]", report["cameras"]):
         if camera["reason"]:
             out.print(f"camera {camera['name']} is {camera['state']}: {camera['reason']}", highlight=False)
+    for cause, count in cast("Mapping[str, int]", report["dropped_results"]).items():
+        out.print(f"{count} results were analysed and not kept: {cause}")
     out.print(_verdict(fleet["objective"], allowed_drop_rate), highlight=False)
 
 

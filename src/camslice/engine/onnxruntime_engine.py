@@ -164,7 +164,7 @@ def _session(
         here = [name for name, known in PROVIDERS.items() if known in available]
         raise EngineError(
             f"model {info.name}: ONNX Runtime cannot use device {device!r} here, only {', '.join(here)}; "
-            "for a GPU install the extra camslice[gpu]."
+            "for a GPU, uninstall onnxruntime and install camslice[gpu]."
         )
     if precision is Precision.BF16:
         raise EngineError(f"model {info.name}: ONNX Runtime computes this model in FP32; use `precision: auto` or fp32.")

@@ -9,6 +9,8 @@ current. A reader copies the current one and looks whether the version is still 
 instruction leaves the published copy whole. What a row says is therefore always one consistent state: the identity
 `captured = analysed + gated + predicted + superseded + stale + failed + in_flight` holds in every snapshot.
 
+It rests on stores becoming visible in program order, as they do on x86-64.
+
 Held frames are a bitmap, one bit each, and `in_flight` is the number of bits set: it is counted, never derived by
 subtraction. One process writes at a time: the analysis process while it lives, the supervisor when it is dead.
 """
