@@ -7,35 +7,26 @@ from typing import Annotated
 
 import typer
 
+from camslice.cli.options import AcceptLicences, AsJson, Engine, ModelArgument, NmsIou, PrecisionOption, model_on_pictures
+
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="a name of the model list, or a path to .onnx / OpenVINO .xml", metavar="MODEL")],
+    model: ModelArgument,
     dataset: Annotated[Path, typer.Argument(help="a folder with images/ and a COCO instances.json", metavar="DATASET")],
     confidence: Annotated[float, typer.Option(help="lowest confidence that counts", min=0.0, max=1.0)] = 0.001,
-    nms_iou: Annotated[
-        float, typer.Option(help="overlap above which a weaker box of the same class is dropped", max=1.0)
-    ] = 0.7,
-    engine: Annotated[str, typer.Option(help="openvino or onnxruntime")] = "openvino",
-    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32")] = "auto",
-    accept_licence: Annotated[list[str] | None, typer.Option(help="accept this licence", metavar="SPDX")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    nms_iou: NmsIou = 0.7,
+    engine: Engine = "openvino",
+    precision: PrecisionOption = "auto",
+    accept_licence: AcceptLicences = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure mAP as COCO defines it. Compare models with each other on the same pictures, not with published figures."""
     from camslice.cli.fetching import FetchBars, asking
-    from camslice.cli.options import one_of
     from camslice.cli.output import print_json, progress, stdout
-    from camslice.fleet.types import Backend, ModelSpec, Precision
     from camslice.measure.accuracy import measure_accuracy, read_dataset
     from camslice.models.resolve import resolve
 
-    spec = ModelSpec(
-        model,
-        model,
-        confidence=confidence,
-        nms_iou=nms_iou,
-        backend=one_of(Backend, engine, "--engine"),
-        precision=one_of(Precision, precision, "--precision"),
-    )
+    spec = model_on_pictures(model, confidence, nms_iou, engine, precision)
     pictures = read_dataset(dataset)
     info = resolve(spec, accept=asking(accept_licence or ()), progress=FetchBars())
     with progress(f"{info.name} on {len(pictures.images)} pictures", len(pictures.images)) as advance:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from camslice.cli.options import AcceptLicences, AsJson
+
 if TYPE_CHECKING:
     from camslice.models.catalogue import Catalogue, Entry
     from camslice.models.fetch import Found
@@ -19,8 +21,6 @@ Row = dict[str, object]
 BRING_IT = "a file of yours"
 """The source of what camslice cannot fetch."""
 
-AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
-AcceptLicences = Annotated[list[str] | None, typer.Option("--accept-licence", help="accept this licence", metavar="SPDX")]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,17 +28,13 @@ from camslice.models.catalogue import imported_folder, load_catalogue
 from camslice.models.decoders.make import make_decoder
 from camslice.models.detections import Detections
 from camslice.models.model import ModelInfo
+from camslice.models.original import CONFIDENCE, NMS_IOU, Original, Picture
 from camslice.models.resolve import resolve
 
 MOST_ERROR_PX = 2.0
 """Boxes of both programs on the same picture may differ by this much, in pixels of the model's input."""
 
-CONFIDENCE = 0.2
-NMS_IOU = 0.5
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-
-Picture = npt.NDArray[np.uint8]
-"""A picture [height, width, 3], BGR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +45,6 @@ class Imported:
     path: Path
     labels: tuple[str, ...]
     max_box_error_px: float
-
-
-class Original(Protocol):
-    """The weights in the program that they come from."""
-
-    def export(self, into: Path, size: int | None) -> Path:
-        """Write them as ONNX with dynamic batch and size into the folder; return the file."""
-        ...
-
-    def detect(self, picture: Picture, info: ModelInfo) -> Detections:
-        """The program's own detections at the thresholds of this module, boxes in pixels of the picture."""
-        ...
-
-    def samples(self) -> Path:
-        """A folder of pictures that come with the program."""
-        ...
 
 
 def import_weights(weights: Path, *, name: str | None = None, samples: Path | None = None, size: int | None = None) -> Imported:

@@ -16,7 +16,8 @@ from camslice.models.labels import find_labels
 from camslice.models.licences import NO_LICENCE, AcceptLicence
 from camslice.models.model import InputSpec, ModelInfo
 from camslice.models.progress import Progress
-from camslice.models.weights_file import WeightsFile, read_weights
+from camslice.models.read_weights import read_weights
+from camslice.models.weights_file import WeightsFile
 
 _MODEL_SUFFIXES = (".onnx", ".xml")
 _SUFFIXES = (*_MODEL_SUFFIXES, ".pt")

@@ -11,14 +11,14 @@ import ultralytics.utils
 
 from camslice.fleet.errors import ModelError
 from camslice.models.detections import Detections
-from camslice.models.importing import CONFIDENCE, NMS_IOU, Picture
 from camslice.models.model import ModelInfo
+from camslice.models.original import CONFIDENCE, NMS_IOU, Picture
 
 _OPSET = 17
 
 
 class UltralyticsWeights:
-    """A .pt file, loaded. See `importing.Original`."""
+    """A .pt file, loaded. See `original.Original`."""
 
     def __init__(self, weights: Path) -> None:
         self._weights = weights
@@ -30,7 +30,7 @@ class UltralyticsWeights:
             raise ModelError(f"weights {weights}: Ultralytics cannot load this file ({reason})") from error
 
     def export(self, into: Path, size: int | None) -> Path:
-        """See `importing.Original`."""
+        """See `original.Original`."""
         copy = into / "weights.pt"  # the export is written beside the weights
         shutil.copyfile(self._weights, copy)
         options = {} if size is None else {"imgsz": size}
@@ -40,7 +40,7 @@ class UltralyticsWeights:
         return Path(str(exported))
 
     def detect(self, picture: Picture, info: ModelInfo) -> Detections:
-        """See `importing.Original`."""
+        """See `original.Original`."""
         size = (info.input.height, info.input.width)
         results = self._model.predict(
             picture, imgsz=size, conf=CONFIDENCE, iou=NMS_IOU, rect=False, device="cpu", verbose=False, save=False
@@ -53,5 +53,5 @@ class UltralyticsWeights:
         )
 
     def samples(self) -> Path:
-        """See `importing.Original`."""
+        """See `original.Original`."""
         return Path(ultralytics.utils.ASSETS)

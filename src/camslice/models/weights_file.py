@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from camslice.fleet.errors import ModelError
-
 Shape = tuple[int | None, ...]
 """Dimensions of a tensor, None where the file leaves them open."""
 
@@ -21,35 +19,6 @@ class WeightsFile:
     input: Shape
     outputs: tuple[Shape, ...]
     metadata: Mapping[str, str]
-
-
-def read_weights(path: Path, size: tuple[int, int] | None = None) -> WeightsFile:
-    """Read `path`, an .onnx or OpenVINO .xml file. With `size` (width, height) open output shapes are worked out for it.
-
-    Raises ModelError when there is no such file, or it is no model, or one that does not take a single picture tensor.
-    """
-    if not path.is_file():
-        raise ModelError(f"model {path}: there is no such file.")
-    match path.suffix.lower():
-        case ".onnx":
-            from camslice.models.onnx_file import read_onnx
-
-            weights = read_onnx(path, size)
-        case ".xml":
-            from camslice.models.openvino_ir import read_ir
-
-            weights = read_ir(path)
-        case ".pt":
-            raise ModelError(
-                f"model {path}: PyTorch weights cannot be run directly; convert them with `camslice models import {path}`."
-            )
-        case _:
-            raise ModelError(f"model {path}: a model is a file ending in .onnx, or OpenVINO IR ending in .xml.")
-    if len(weights.input) != 4 or weights.input[1] not in (3, None):
-        raise ModelError(
-            f"model {path}: its input is {shape_words(weights.input)}; camslice needs pictures [N, 3, height, width]."
-        )
-    return weights
 
 
 def shape_words(shape: Shape) -> str:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from camslice.models.detections import Detections
 from camslice.stream.previews import PreviewPicture
 from camslice.stream.results import FrameResult
 from camslice.stream.supervisor import Supervisor
@@ -29,7 +30,7 @@ class PreviewDesk:
         self._clock = clock
         self._lock = threading.Lock()
         self._watched_until_s: dict[str, float] = {}
-        self._results: dict[str, dict[int, FrameResult]] = {}
+        self._results: dict[str, dict[int, list[FrameResult]]] = {}
         self._pictures: dict[str, PreviewPicture] = {}
         self._previews: dict[str, Preview] = {}
 
@@ -49,7 +50,7 @@ class PreviewDesk:
                 name = result.stream.camera
                 if name in self._watched_until_s:
                     kept = self._results.setdefault(name, {})
-                    kept[result.sequence] = result
+                    kept.setdefault(result.sequence, []).append(result)
                     if len(kept) > _KEPT:
                         del kept[next(iter(kept))]
 
@@ -65,14 +66,22 @@ class PreviewDesk:
             if picture is not None:
                 self._pictures[camera] = picture
             waiting = self._pictures.get(camera)
-            result = self._results.get(camera, {}).get(waiting.sequence) if waiting else None
-        if waiting is not None and result is not None:
-            preview = _drawn(waiting, result)
+            found = self._answers(camera, waiting.sequence) if waiting else []
+        if waiting is not None and found:
+            preview = _drawn(waiting, found)
             with self._lock:
                 self._pictures.pop(camera, None)
                 self._previews[camera] = preview
         newest = self._previews.get(camera)
         return newest if newest is not None and newest.sequence > newer_than else None
+
+    def _answers(self, camera: str, sequence: int) -> list[FrameResult]:
+        """What every model of the camera found in that frame; what there is, once a later frame was answered."""
+        results = self._results.get(camera, {})
+        found = results.get(sequence, [])
+        life = self._supervisor.cameras().get(camera)
+        complete = life is None or len(found) >= len(life.spec.models) or any(number > sequence for number in results)
+        return list(found) if complete else []
 
     def _wants_picture(self, camera: str) -> bool:
         """Not while one lies here whose result is here or may still come: a newer one would have to wait as long again."""
@@ -89,11 +98,19 @@ class PreviewDesk:
             self._previews.pop(name, None)
 
 
-def _drawn(picture: PreviewPicture, result: FrameResult) -> Preview:
-    scale = np.array([picture.width / result.width, picture.height / result.height] * 2, np.float32)
-    found = replace(result.detections, boxes=result.detections.boxes * scale)
-    jpeg = draw_preview(_bgr(picture), found, result.labels)
-    return Preview(result.stream.camera, result.sequence, result.captured_at_s, jpeg, result.detections)
+def _drawn(picture: PreviewPicture, results: Sequence[FrameResult]) -> Preview:
+    """The picture with the boxes of all its models, each class under its own model's label."""
+    first = results[0]
+    labels = [label for result in results for label in result.labels]
+    offsets = np.cumsum([0, *(len(result.labels) for result in results)])
+    found = Detections(
+        np.concatenate([result.detections.boxes for result in results]),
+        np.concatenate([result.detections.confidence for result in results]),
+        np.concatenate([result.detections.class_id + offset for result, offset in zip(results, offsets, strict=False)]),
+    )
+    scale = np.array([picture.width / first.width, picture.height / first.height] * 2, np.float32)
+    jpeg = draw_preview(_bgr(picture), replace(found, boxes=found.boxes * scale), labels)
+    return Preview(first.stream.camera, first.sequence, first.captured_at_s, jpeg, found)
 
 
 def _bgr(picture: PreviewPicture) -> npt.NDArray[np.uint8]:

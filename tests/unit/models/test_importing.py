@@ -17,8 +17,9 @@ from camslice.models import importing
 from camslice.models.catalogue import load_catalogue
 from camslice.models.detections import Detections
 from camslice.models.fetch import find
-from camslice.models.importing import CONFIDENCE, NMS_IOU, import_weights
+from camslice.models.importing import import_weights
 from camslice.models.model import ModelInfo
+from camslice.models.original import CONFIDENCE, NMS_IOU
 from camslice.models.resolve import resolve
 from tests.unit.models.naive import suppressed, yolov8
 from tests.unit.models.tiny_detectors import write_detector

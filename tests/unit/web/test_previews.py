@@ -32,10 +32,10 @@ class Clock:
 class Stage:
     """A desk, the board below it, and frames that were captured one second after another."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, models: tuple[str, ...] = ("people",)) -> None:
         source = Source("scene://people", "scene://people")
-        cameras = tuple(CameraSpec(name, source, 5.0, ("people",)) for name in names)
-        self.supervisor = FakeSupervisor(Fleet(Objective(), {"people": ModelSpec("people", "tiny")}, cameras))
+        cameras = tuple(CameraSpec(name, source, 5.0, models) for name in names)
+        self.supervisor = FakeSupervisor(Fleet(Objective(), {model: ModelSpec(model, "tiny") for model in models}, cameras))
         self.clock = Clock()
         self.desk = PreviewDesk(self.supervisor, self.clock)
 
@@ -57,11 +57,11 @@ def stamp(sequence: int) -> FrameStamp:
     return FrameStamp(sequence, None, 1000.0 + sequence, sequence, sequence)
 
 
-def result(camera: str, sequence: int) -> FrameResult:
+def result(camera: str, sequence: int, model: str = "people") -> FrameResult:
     boxes = np.array([[400.0, 200.0, 800.0, 600.0]], np.float32)
     found = Detections(boxes, np.array([0.9], np.float32), np.zeros(1, np.int32))
     stages = StageTimes(1, 0, 1, 1, 0, 1, 1, 5)
-    key = StreamKey(camera, "people")
+    key = StreamKey(camera, model)
     return FrameResult(key, sequence, 1000.0 + sequence, None, WIDTH, HEIGHT, "0" * 64, 1, stages, found, ("person",))
 
 
@@ -88,6 +88,28 @@ def test_a_result_that_came_before_its_picture_was_fetched_is_found() -> None:
     stage.desk.watch(["gate"])
     stage.offer("gate", 4)
     stage.analyse("gate", 3, 4, 5, 6)
+    shown = stage.desk.preview("gate", -1)
+    assert shown is not None
+    assert shown.sequence == 4
+
+
+def test_a_camera_with_two_models_shows_the_boxes_of_both() -> None:
+    stage = Stage("gate", models=("people", "cars"))
+    stage.desk.watch(["gate"])
+    stage.offer("gate", 4)
+    stage.desk.take([result("gate", 4, "people")])
+    assert stage.desk.preview("gate", -1) is None
+    stage.desk.take([result("gate", 4, "cars")])
+    shown = stage.desk.preview("gate", -1)
+    assert shown is not None
+    assert shown.detections.class_id.tolist() == [0, 1]
+
+
+def test_a_model_that_dropped_the_frame_does_not_hold_the_picture_back() -> None:
+    stage = Stage("gate", models=("people", "cars"))
+    stage.desk.watch(["gate"])
+    stage.offer("gate", 4)
+    stage.desk.take([result("gate", 4, "people"), result("gate", 5, "people")])
     shown = stage.desk.preview("gate", -1)
     assert shown is not None
     assert shown.sequence == 4

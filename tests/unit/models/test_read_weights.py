@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from camslice.fleet.errors import ModelError
-from camslice.models.weights_file import read_weights
+from camslice.models.read_weights import read_weights
 from tests.unit.models.tiny_detectors import write_detector
 
 IR = """<?xml version="1.0"?>
