@@ -24,13 +24,13 @@ from camslice.models.detections import Detections
 from camslice.stream.ledger import Ledger
 from camslice.stream.outbox import Outbox, Record
 from camslice.stream.previews import Previews
+from camslice.stream.service_time import ServiceTime
 from camslice.video.frame import Frame
 
 log = logging.getLogger(__name__)
 
 ERRORS_IN_A_ROW = 5
 """So many failed batches one after another stop the model: it is broken, not unlucky."""
-_SERVICE_WEIGHT = 0.1
 _LOOK_AGAIN_S = 0.1
 
 
@@ -84,7 +84,7 @@ class Scheduler:
         self._queue: DeadlineQueue[Request] = DeadlineQueue(self._latency_ns)
         self._model: LoadedModel | None = None
         self._at_work: dict[int, int] = {}
-        self._service_ns = 0.0
+        self._service = ServiceTime()
         self._errors_in_a_row = 0
         self._broken = False
         self.busy_ns = 0
@@ -189,7 +189,7 @@ class Scheduler:
         while len(taken) < limit:
             request, stale = self._queue.take(now_ns, self._expected_service_ns())
             for late in stale:
-                self._service_ns *= 0.9
+                self._service.doubt()
                 self._ledger.ended(late.row, late.handle, Fate.STALE)
             if request is None:
                 break
@@ -200,9 +200,9 @@ class Scheduler:
         return taken
 
     def _expected_service_ns(self) -> int:
-        """What a frame taken now will still need. Never more than half of the objective, and less with each frame given up
-        for it, so that one hiccup of the machine cannot make every later frame look hopeless."""
-        return int(min(self._service_ns, (self._latency_ns or 0) / 2))
+        """What a frame taken now will still need. Never more than half of the objective, so that one hiccup of the machine
+        cannot make every later frame look hopeless."""
+        return int(min(self._service.expected_ns, (self._latency_ns or 0) / 2))
 
     def _start(self, model: LoadedModel, batch: Batch, taken: Sequence[Request]) -> None:
         taken_ns = self._clock_ns()
@@ -278,7 +278,7 @@ class Scheduler:
         with self._lock:
             self.busy_ns += times.ended_ns - times.began_ns
             self._errors_in_a_row = 0
-            self._service_ns += _SERVICE_WEIGHT * (service_ns - self._service_ns)
+            self._service.note(service_ns)
             self._leave(requests)
 
     def _fail(self, requests: Sequence[Request], error: Exception) -> None:

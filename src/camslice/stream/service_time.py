@@ -1,0 +1,34 @@
+"""How long a frame will probably take once it is taken, so that those that cannot make their deadline are not started."""
+
+from __future__ import annotations
+
+_WEIGHT = 0.1
+_DEVIATIONS = 2.0
+_DOUBT = 0.99
+
+
+class ServiceTime:
+    """Mean and mean deviation of recent service times in ns, newer ones weighing more. The caller holds a lock.
+
+    The mean alone is too hopeful: with it, half of the frames that are started at the edge of their deadline end behind it.
+    """
+
+    def __init__(self) -> None:
+        self._mean_ns = 0.0
+        self._deviation_ns = 0.0
+
+    @property
+    def expected_ns(self) -> float:
+        """What most frames need at most: the mean and twice the mean deviation."""
+        return self._mean_ns + _DEVIATIONS * self._deviation_ns
+
+    def note(self, service_ns: int) -> None:
+        """A frame took so long."""
+        error_ns = service_ns - self._mean_ns
+        self._mean_ns += _WEIGHT * error_ns
+        self._deviation_ns += _WEIGHT * (abs(error_ns) - self._deviation_ns)
+
+    def doubt(self) -> None:
+        """A frame was given up because of this estimate: lower it a little, for it may be out of date."""
+        self._mean_ns *= _DOUBT
+        self._deviation_ns *= _DOUBT
