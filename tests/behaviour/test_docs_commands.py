@@ -19,13 +19,14 @@ from pathlib import Path
 import pytest
 
 from camslice.fleet.spec import load_fleet
+from camslice.measure.machine import nvidia_devices
 from tests.docs_blocks import ROOT, Block, blocks, pages
 from tests.docs_stage import set_the_stage
 
 PAGES = [page for page in pages() if any(block.commands or block.file for block in blocks(page))]
 SECRETS = {"CAM_USER": "viewer", "CAM_PASSWORD": "open-sesame", "DB_PASSWORD": "open-sesame"}
 NOT_ALL_IS_WELL = 1
-"""What `run` answers when the objective was not met and `doctor` when something is missing: no mistake of the page."""
+"""What `run` answers when the objective was not met: no mistake of the page."""
 BIN = Path(sys.executable).parent
 
 
@@ -60,8 +61,7 @@ def test_every_command_shown_in_a_page_works(
                 check_that_it_exists(command, block.where)
                 continue
             done = reader(as_typed_in_a_hurry(command))
-            allowed = {0, NOT_ALL_IS_WELL} if re.search("camslice (run|doctor)", command) else {0}
-            assert done.returncode in allowed, f"{block.where}: {command}\n{done.stdout}\n{done.stderr}"
+            assert done.returncode in allowed(command), f"{block.where}: {command}\n{done.stdout}\n{done.stderr}"
             assert "Traceback" not in done.stderr, f"{block.where}: {command}\n{done.stderr}"
 
 
@@ -99,6 +99,12 @@ def test_links_between_the_readme_and_the_repository_lead_somewhere() -> None:
 def with_tiny_network(text: str) -> str:
     """The network of a model list's entry is replaced by one that needs no download and takes no time."""
     return re.sub(r"weights: [a-z0-9-]+(?=[,}\s])", "weights: tiny.onnx", text)
+
+
+def allowed(command: str) -> set[int]:
+    """How the command may end. `doctor` is content with a fleet whose weights are here, unless a GPU waits for its library."""
+    may_complain = "camslice run" in command or ("camslice doctor" in command and nvidia_devices())
+    return {0, NOT_ALL_IS_WELL} if may_complain else {0}
 
 
 def as_typed_in_a_hurry(command: str) -> str:

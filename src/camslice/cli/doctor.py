@@ -35,16 +35,18 @@ def doctor(
 
 
 def _print(checks: Sequence[Check]) -> None:
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     from camslice.cli.output import stdout
 
     table = Table(box=None, pad_edge=False, show_header=False)
     for check in checks:
-        mark = "[green]ok[/green]" if check.ok else "[bold red]lacks[/bold red]"
-        fix = f"\n[bold]{escape(check.fix)}[/bold]" if check.fix else ""
-        table.add_row(mark, check.name, escape(check.detail) + fix)
+        mark = Text("ok", style="green") if check.ok else Text("lacks", style="bold red")
+        finding = Text(check.detail)
+        if check.fix:
+            finding.append(f"\n{check.fix}", style="bold")
+        table.add_row(mark, check.name, finding)
     stdout().print(table)
     lacking = [check.name for check in checks if not check.ok]
     stdout().print(f"{len(lacking)} to be put right: {', '.join(lacking)}" if lacking else "All is well.")

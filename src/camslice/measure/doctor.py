@@ -22,7 +22,7 @@ MACHINE: Sequence[tuple[str, Callable[[], Check]]] = (
     ("openvino", library_checks.openvino),
     ("onnxruntime", library_checks.onnxruntime),
     ("gpu", machine_checks.gpu),
-    ("model files", library_checks.model_files),
+    ("model files", partial(library_checks.model_files, needed=True)),
     ("cluster", machine_checks.cluster),
     ("telemetry", library_checks.telemetry),
 )
@@ -37,5 +37,8 @@ FLEET: Sequence[tuple[str, Callable[[Fleet], Check]]] = (
 
 def examine(fleet: Fleet | None) -> list[Check]:
     """What this machine has and lacks; with a fleet, what it will take, too. Changes nothing and opens no connection."""
-    of_fleet = [] if fleet is None else [(name, partial(probe, fleet)) for name, probe in FLEET]
-    return checked([*MACHINE, *of_fleet])
+    if fleet is None:
+        return checked(MACHINE)
+    decided_by_fleet = {"model files": partial(library_checks.model_files, needed=False)}
+    of_machine = [(name, decided_by_fleet.get(name, probe)) for name, probe in MACHINE]
+    return checked([*of_machine, *((name, partial(probe, fleet)) for name, probe in FLEET)])

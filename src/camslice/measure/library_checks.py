@@ -82,11 +82,12 @@ def onnxruntime() -> Check:
     return Check.of("onnxruntime", detail, fix=fix)
 
 
-def model_files() -> Check:
-    """Which models of the list lie on this machine."""
+def model_files(needed: bool) -> Check:
+    """Which models of the list lie on this machine. Not `needed` when a fleet says itself which weights it uses."""
     models = [entry for entry in load_catalogue().entries if entry.kind is Kind.MODEL]
     found = [entry.name for entry in models if find(entry) is not None]
-    fix = None if found else f"camslice models pull {models[0].name}, or name a folder of models in CAMSLICE_MODELS"
+    remedy = f"camslice models pull {models[0].name}, or name a folder of models in CAMSLICE_MODELS"
+    fix = remedy if needed and not found else None
     detail = f"{', '.join(found)} found" if found else "none of the model list is here"
     return Check.of("model files", f"{detail} ({len(found)} of {len(models)})", fix=fix)
 

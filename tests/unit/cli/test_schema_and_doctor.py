@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def test_doctor_is_content_only_when_every_check_is(
     printed = capsys.readouterr().out
     assert all(f"[{check.name}] seen" in printed for check in found)
     assert printed.count("Do it.") == len(lacking)
+    assert not re.search(r"\[/?(?:bold|green|red)|\\\[", printed), "markup and its escapes are not for people"
     assert (f"{len(lacking)} to be put right: {', '.join(lacking)}" if lacking else "All is well.") in printed
 
 
@@ -68,7 +70,9 @@ def test_doctor_prints_one_json_object_whose_checks_each_say_how_to_fix_them(
         assert set(check) == {"name", "ok", "detail", "fix"}
         assert bool(check["fix"]) is not check["ok"]
         assert check["detail"]
-    assert not checks["model files"]["ok"]
+    assert checks["model files"]["ok"], "the fleet's own weights decide"
+    assert checks["model files"]["detail"].startswith("none of the model list is here (0 of ")
+    assert not checks["models"]["ok"]
     assert checks["models"]["fix"] == "camslice models pull yolox-nano"
     assert checks["sources"]["ok"]
     assert "1 cameras, 1 streams, 5 frames per second" in checks["load"]["detail"]
