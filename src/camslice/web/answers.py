@@ -61,10 +61,10 @@ def on_errors_answer_in_json(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refuse_http(request: Request, error: HTTPException) -> Response:
-        sentence = f"there is no {request.method} {request.url.path}" if error.status_code in {404, 405} else error.detail
+        sentence = f"there is no {request.method} {request.scope['path']}" if error.status_code in {404, 405} else error.detail
         return answer({"error": sentence}, error.status_code)
 
     @app.exception_handler(Exception)
     async def fail(request: Request, error: Exception) -> Response:
-        _logger.error("%s %s failed: %s", request.method, request.url.path, redact(repr(error)))
+        _logger.error("%s %s failed: %s", request.method, request.scope["path"], redact(repr(error)))
         return answer({"error": "camslice failed to answer; its log says why"}, 500)

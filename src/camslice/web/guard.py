@@ -62,7 +62,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
 
     def _refusal(self, request: HTTPConnection) -> Response | None:
-        if request.url.path in _OPEN_PATHS:
+        if request.scope["path"] in _OPEN_PATHS:
             return None
         if self._token is None and not is_loopback(_host_name(request.headers.get("host", ""))):
             return _refuse(421, "camslice without a token answers to loopback names only, such as 127.0.0.1 or localhost")
@@ -114,15 +114,18 @@ def _is_own_page_or_no_browser(headers: Headers) -> bool:
 
 
 def _first_visit(request: HTTPConnection, token: str) -> Response:
-    rest = [(key, value) for key, value in parse_qsl(request.url.query, keep_blank_values=True) if key != "token"]
-    response = RedirectResponse(request.url.path + (f"?{urlencode(rest)}" if rest else ""), 303)
+    """To the same address without the token. `request.url` is of no use here: it is built from `Host`, which anybody writes."""
+    query = request.scope["query_string"].decode("latin-1")
+    rest = [(key, value) for key, value in parse_qsl(query, keep_blank_values=True) if key != "token"]
+    path = "/" + request.scope["path"].lstrip("/")
+    response = RedirectResponse(path + (f"?{urlencode(rest)}" if rest else ""), 303)
     response.set_cookie(
         _cookie_name(token),
         _cookie_value(token),
         max_age=_COOKIE_LIFE_S,
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=request.scope["scheme"] == "https",
     )
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -145,7 +148,9 @@ def _demand_token(request: HTTPConnection) -> Response:
     """A form for a person, a sentence for a program."""
     if "text/html" in request.headers.get("accept", ""):
         return HTMLResponse(_FORM, 401)
-    response = _refuse(401, "this needs the token: send Authorization: Bearer ..., or open the page once with ?token=...")
+    response = _refuse(
+        401, "this needs the token: send it in the header Authorization, after the word Bearer, or type it in on the page"
+    )
     response.headers["WWW-Authenticate"] = "Bearer"
     return response
 

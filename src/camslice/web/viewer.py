@@ -72,7 +72,7 @@ class Viewer:
 
     async def _listen(self) -> None:
         while True:
-            message = _understood(await self._socket.receive_text())
+            message = _understood(await self._received())
             if message is None:
                 await self._socket.close(_POLICY_VIOLATION, 'say {"watch": [names]} or {"seen": name}')
                 return
@@ -83,6 +83,13 @@ class Viewer:
                 self._shown = {name: self._shown.get(name, _Shown()) for name in message}
                 await self._on_watch()
             self._wake.set()
+
+    async def _received(self) -> str:
+        """The next message; what is binary counts as empty, which nobody understands."""
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"], message.get("reason"))
+        return message.get("text") or ""
 
     async def _send(self) -> None:
         while True:

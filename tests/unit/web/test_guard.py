@@ -29,6 +29,26 @@ def test_with_a_token_nothing_is_served_without_it(path: str) -> None:
     assert client(TOKEN).get(path, headers={"Cookie": f"camslice={TOKEN}"}).status_code == 401
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1/healthz?", "127.0.0.1/healthz#", "127.0.0.1:8080/healthz?x="])
+def test_no_host_header_makes_an_address_an_open_one(host: str) -> None:
+    assert client(TOKEN).get("/api/status", headers={"Host": host}).status_code == 401
+    assert client(TOKEN).delete("/api/cameras/gate", headers={"Host": host}).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "///evil.example/x", "//evil.example//"])
+def test_a_first_visit_is_never_sent_to_another_host(path: str) -> None:
+    answer = client(TOKEN).get(f"http://127.0.0.1:8080{path}?token={TOKEN}")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/" + path.lstrip("/")
+
+
+def test_a_program_without_token_reads_how_to_send_it() -> None:
+    sentence = client(TOKEN).get("/api/status").json()["error"]
+    assert "Authorization" in sentence
+    assert "Bearer" in sentence
+    assert "***" not in sentence
+
+
 def test_healthz_needs_no_token() -> None:
     assert client(TOKEN).get("/healthz").status_code == 200
 

@@ -110,3 +110,10 @@ def test_a_browser_that_nobody_understands_is_told_so(socket: WebSocketTestSessi
     while (received := dict(socket.receive()))["type"] != "websocket.close":
         assert received["type"] == "websocket.send"
     assert received["code"] == 1008
+
+
+def test_a_binary_message_is_one_that_nobody_understands(socket: WebSocketTestSession) -> None:
+    socket.send_bytes(b'{"watch": ["gate"]}')
+    while (received := dict(socket.receive()))["type"] != "websocket.close":
+        assert received["type"] == "websocket.send"
+    assert received["code"] == 1008
