@@ -10,7 +10,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_TELLING = r"[^=&;?/\s]*(?:pass|pwd|token|secret|key|auth|user|login|credential|sig)[^=&;?/\s]*"
+_TELLING = (
+    r"(?:[^=&;?/\s]*(?:pass|pwd|psw|pswd|token|jwt|secret|key|auth|user|usr|login|credential|session|sig)[^=&;?/\s]*"
+    r"|pw|sid|pin)"
+)
 # User names and passwords often hold an unescaped @ or / by mistake, so they reach to the last @ there is.
 _IN_TEXT = (
     re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://(?P<secret>\S*)@"),

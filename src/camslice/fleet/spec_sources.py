@@ -9,12 +9,16 @@ import os.path
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from camslice.fleet.secrets import Source, redact_address
 from camslice.fleet.spec_values import plain
 
 SCHEMES = ("rtsp", "rtsps", "http", "https", "scene")
 DATABASES = ("sqlite", "postgresql")
+
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+"""The environment for what a stranger may send: no variable is filled in, whether it is set or not."""
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _DEVICE = re.compile(r"usb:\d+")
@@ -32,6 +36,8 @@ def camera_source(template: str, base_dir: Path, environ: Mapping[str, str]) -> 
     if scheme is not None and scheme[1].lower() not in SCHEMES:
         kinds = ", ".join(f"{known}://" for known in SCHEMES)
         raise ValueError(f"{scheme[1]}:// is no kind of source; write a file, a folder, usb:0 or one of {kinds}")
+    if scheme is not None:  # FFmpeg knows schemes in lower case only
+        address = scheme[1].lower() + address[len(scheme[1]) :]
     return Source(template, address, values)
 
 
@@ -74,6 +80,8 @@ def _expand(template: str, environ: Mapping[str, str]) -> tuple[str, tuple[str, 
 def _variable(name: str, environ: Mapping[str, str]) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise ValueError("what stands in ${} is not the name of an environment variable; write ${NAME}")
+    if environ is NO_VARIABLES:
+        raise ValueError("variables are filled in from the fleet file only; declare this camera there")
     if name not in environ:
         raise ValueError(f"the environment variable {name} is not set; set it, or write the value itself")
     try:

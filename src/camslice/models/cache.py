@@ -8,8 +8,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from camslice.fleet.errors import ModelError
 
 _WORK = ".work-"
 _LEFT_OVER_AFTER_S = 86_400.0
@@ -65,7 +67,16 @@ def sha256_of(*paths: Path) -> str:
     return digest.hexdigest()
 
 
+def unwritable_cache(error: OSError) -> ModelError:
+    """The sentence for a cache that cannot be written."""
+    return ModelError(
+        f"the cache {cache_folder()} cannot be written: {error.strerror or error}; free some space, "
+        "or name another folder in CAMSLICE_CACHE."
+    )
+
+
 def _sweep(parent: Path) -> None:
     for left in parent.glob(f"{_WORK}*"):
-        if time.time() - left.stat().st_mtime > _LEFT_OVER_AFTER_S:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process sweeps, too
+            if time.time() - left.stat().st_mtime > _LEFT_OVER_AFTER_S:
+                shutil.rmtree(left, ignore_errors=True)

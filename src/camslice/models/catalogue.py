@@ -117,7 +117,7 @@ def load_catalogue() -> Catalogue:
     for path in sorted(imported_folder().glob("*.yaml")):
         imported = _parse(path.read_text(), str(path))
         entries.extend(imported.entries)
-        label_sets.update(imported.label_sets)
+        label_sets = {**imported.label_sets, **label_sets}  # the packaged sets cannot be renamed by an import
     return Catalogue(tuple(entries), label_sets, packaged.preferred)
 
 

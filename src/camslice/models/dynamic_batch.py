@@ -12,7 +12,7 @@ from pathlib import Path
 import onnx
 from onnx import numpy_helper
 
-from camslice.models.cache import files_folder, keep, work_folder
+from camslice.models.cache import files_folder, keep, unwritable_cache, work_folder
 from camslice.models.onnx_file import load_onnx
 
 
@@ -22,9 +22,12 @@ def opened(path: Path, sha256: str) -> Path:
     if not kept.is_file():
         model = load_onnx(path)
         open_shape(model)
-        with work_folder() as work:
-            onnx.save(model, work / kept.name)
-            keep(work / kept.name, kept.name)
+        try:
+            with work_folder() as work:
+                onnx.save(model, work / kept.name)
+                keep(work / kept.name, kept.name)
+        except OSError as error:
+            raise unwritable_cache(error) from error
     return kept
 
 

@@ -79,9 +79,12 @@ def _far(error_px: float) -> str:
 def _refuse_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise ModelError(f"the name {name!r} will not do for a model; use letters, digits, dots, dashes and underscores.")
-    mine = (imported_folder() / f"{name}.yaml").exists()
-    if not mine and name in [entry.name for entry in load_catalogue().entries]:
-        raise ModelError(f"the model list has a {name} already; choose another --name.")
+    if (imported_folder() / f"{name}.yaml").exists():
+        return
+    catalogue = load_catalogue()
+    files = [Path(file.name).stem for entry in catalogue.entries for file in entry.files]
+    if name in {*(entry.name for entry in catalogue.entries), *files, *catalogue.label_sets}:
+        raise ModelError(f"the model list uses the name {name} already; choose another --name.")
 
 
 def _compare(original: Original, info: ModelInfo, pictures: Sequence[Picture]) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from camslice.fleet.errors import ModelError
-from camslice.models.cache import files_folder
+from camslice.models.cache import files_folder, unwritable_cache
 
 OPEN_LICENCES = frozenset({"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause"})
 """Licences (SPDX names) that let camslice's users do what camslice's own licence lets them do."""
@@ -41,13 +41,16 @@ def accepted_before() -> frozenset[str]:
     """The licences that were accepted on this machine so far."""
     try:
         return frozenset(json.loads(_record().read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):
         return frozenset()
 
 
 def _remember(licence: str) -> None:
-    _record().parent.mkdir(parents=True, exist_ok=True)
-    _record().write_text(json.dumps(sorted({*accepted_before(), licence})))
+    try:
+        _record().parent.mkdir(parents=True, exist_ok=True)
+        _record().write_text(json.dumps(sorted({*accepted_before(), licence})))
+    except OSError as error:
+        raise unwritable_cache(error) from error
 
 
 def _record() -> Path:

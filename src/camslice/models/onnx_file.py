@@ -32,6 +32,9 @@ def load_onnx(path: Path) -> onnx.ModelProto:
         model = onnx.load(path)
     except (DecodeError, OSError, ValueError) as error:
         raise ModelError(f"model {path}: this is no ONNX model, or a damaged one.") from error
+    except onnx.checker.ValidationError as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"model {path}: a file that belongs to it is missing or damaged: {reason}") from error
     if not model.graph.node:
         raise ModelError(f"model {path}: this is no ONNX model (it computes nothing).")
     return model

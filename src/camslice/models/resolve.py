@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 from camslice.fleet.errors import ModelError
@@ -53,7 +54,7 @@ def resolve(
 
 def is_path(weights: str) -> bool:
     """Whether `weights` means a file by its path, rather than by a name."""
-    return "/" in weights or Path(weights).suffix.lower() in _SUFFIXES or Path(weights).is_file()
+    return "/" in weights or Path(weights).suffix.lower() in _SUFFIXES or os.path.isfile(weights)  # noqa: PTH113 (any length)
 
 
 def own_file(weights: str, catalogue: Catalogue) -> Path | None:
@@ -62,7 +63,7 @@ def own_file(weights: str, catalogue: Catalogue) -> Path | None:
     That is a path, or the name without ending of an .onnx or .xml file in a folder of `CAMSLICE_MODELS`.
     """
     if is_path(weights):
-        return Path(weights).expanduser()
+        return Path(os.path.expanduser(weights))  # noqa: PTH111 (leaves a user that does not exist as it is)
     if any(entry.name == weights for entry in catalogue.entries):
         return None
     candidates = [folder / f"{weights}{suffix}" for folder in search_folders() for suffix in _MODEL_SUFFIXES]

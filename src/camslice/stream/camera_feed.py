@@ -15,6 +15,9 @@ from camslice.video.camera import Camera
 from camslice.video.camera_state import CameraState
 from camslice.video.frame import Frame
 
+RING_BYTES = 2_000_000
+"""The last compressed packets of each camera, for recordings to come: about ten seconds of a small camera."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
@@ -42,7 +45,9 @@ class CameraFeed:
         self._generation = start.generation
         self._on_state = on_state
         self._stopping = threading.Event()
-        self._camera = Camera(start.spec, pace, self, first_sequence=start.first_sequence, phase=start.phase)
+        self._camera = Camera(
+            start.spec, pace, self, first_sequence=start.first_sequence, phase=start.phase, ring_bytes=RING_BYTES
+        )
 
     def start(self) -> None:
         """Connect and decode from now on."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from camslice.fleet.errors import SourceError
 from camslice.fleet.types import CameraSpec, Pace
 from camslice.video.feed import CorruptPacketError, Feed, SourceEndedError
@@ -16,13 +19,9 @@ def check_source(spec: CameraSpec) -> None:
 
     Cameras on the network or on USB are not opened: they may be down now and come up later.
     """
-    if needs_network_or_device(spec.source.reveal()):
-        return
-    feed = _open(spec)
-    try:
-        _decode_one(feed, spec)
-    finally:
-        feed.close()
+    with _opened(spec) as feed:
+        if feed is not None:
+            _decode_one(feed, spec)
 
 
 def native_fps(spec: CameraSpec) -> float | None:
@@ -30,17 +29,26 @@ def native_fps(spec: CameraSpec) -> float | None:
 
     SourceError as for `check_source`.
     """
-    if needs_network_or_device(spec.source.reveal()):
-        return None
-    feed = _open(spec)
+    with _opened(spec) as feed:
+        return None if feed is None else feed.nominal_fps
+
+
+@contextmanager
+def _opened(spec: CameraSpec) -> Iterator[Feed | None]:
+    """The open source, None for one that is not opened here. Errors are told without what came from the environment."""
     try:
-        return feed.nominal_fps
-    finally:
-        feed.close()
-
-
-def _open(spec: CameraSpec) -> Feed:
-    return open_source(SourceRequest(spec, Pace.LOSSLESS))
+        if needs_network_or_device(spec.source.reveal()):
+            yield None
+            return
+        feed = open_source(SourceRequest(spec, Pace.LOSSLESS))
+        try:
+            yield feed
+        finally:
+            feed.close()
+    except SourceError as error:
+        raise SourceError(spec.source.scrub(str(error))) from None
+    except OSError as error:
+        raise SourceError(f"{spec.source.redacted} cannot be opened: {error.strerror or 'no reason given'}") from None
 
 
 def _decode_one(feed: Feed, spec: CameraSpec) -> None:

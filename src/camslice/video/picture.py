@@ -111,7 +111,10 @@ def load_picture(path: str | Path) -> StillPicture:
         encoded = np.fromfile(path, np.uint8)
     except OSError as error:
         raise SourceError(f"cannot read the picture {path}: {error.strerror or error}; check the path") from None
-    bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    try:
+        bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    except cv2.error:  # a header that claims more pixels than OpenCV takes
+        bgr = None
     if bgr is None:
         raise SourceError(f"{path} is no picture that can be read; give a JPEG, PNG, BMP, TIFF or WebP file")
     return StillPicture(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8))

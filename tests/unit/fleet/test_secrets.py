@@ -85,3 +85,8 @@ def test_no_query_value_shows(password: str) -> None:
     shown = redact_address(f"http://cam/1?password={password}")
     assert "Q" not in shown
     assert "Z" not in shown
+
+
+@pytest.mark.parametrize("key", ["pw", "psw", "pswd", "jwt", "sid", "usr", "pin", "sessionid"])
+def test_short_names_of_credentials_are_known(key: str) -> None:
+    assert "hunter2" not in redact_address(f"http://cam/video?channel=1&{key}=hunter2&size=big")

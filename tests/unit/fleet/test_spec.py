@@ -122,7 +122,7 @@ def test_a_store_may_be_a_plain_url() -> None:
         ("usb:0", "usb:0"),
         ("scene://people?seed=1&size=768x576", "scene://people?seed=1&size=768x576"),
         ("https://cam.example/hls.m3u8", "https://cam.example/hls.m3u8"),
-        ("RTSP://cam/1", "RTSP://cam/1"),
+        ("RTSP://cam/1", "rtsp://cam/1"),
         ("${HOME}/yard.mp4", "/home/bob/yard.mp4"),
     ],
 )

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 
+from camslice.fleet.errors import ModelError
 from camslice.models.cache import sha256_of
 from camslice.models.dynamic_batch import opened
 from tests.unit.models.tiny_detectors import write_detector
@@ -24,6 +26,14 @@ def test_it_takes_pictures_of_another_size(tmp_path: Path) -> None:
     fixed = write_detector(tmp_path / "fixed.onnx", rows=7, batch=1, anchors_first=True)
     session = onnxruntime.InferenceSession(str(opened(fixed, sha256_of(fixed))))
     assert session.run(None, {"images": np.zeros((2, 3, 64, 96), np.float32)})[0].shape == (2, 96 + 24 + 6, 7)
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fixed = write_detector(tmp_path / "fixed.onnx", rows=7, batch=1, anchors_first=True)
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("CAMSLICE_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(ModelError, match="cannot be written: Not a directory"):
+        opened(fixed, sha256_of(fixed))
 
 
 def test_it_is_derived_once_and_the_original_left_alone(tmp_path: Path, cache: Path) -> None:

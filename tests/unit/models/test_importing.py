@@ -116,7 +116,14 @@ def test_the_users_own_pictures_are_compared_if_named(program: OtherProgram, wei
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("yolox-nano", "has a yolox-nano already"), ("../up", "will not do"), ("-x", "will not do")]
+    ("name", "words"),
+    [
+        ("yolox-nano", "uses the name yolox-nano already"),
+        ("yolox_nano", "uses the name yolox_nano already"),
+        ("coco", "uses the name coco already"),
+        ("../up", "will not do"),
+        ("-x", "will not do"),
+    ],
 )
 def test_a_name_that_is_taken_or_odd_is_refused(program: OtherProgram, weights: Path, name: str, words: str) -> None:
     with pytest.raises(ModelError, match=words):

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from camslice.fleet.errors import SourceError
+from camslice.fleet.secrets import Source
 from camslice.video.check import check_source, native_fps
 from tests.camera_recorder import spec_of
 from tests.clips import jpegs, write_clip, write_h264
@@ -43,3 +45,15 @@ def test_each_mistake_is_one_sentence_that_names_the_source(tmp_path: Path) -> N
 def test_an_unknown_scheme_is_a_mistake() -> None:
     with pytest.raises(SourceError, match="rtmp://"):
         check_source(spec_of("rtmp://host/live"))
+
+
+def test_what_came_from_the_environment_is_not_told() -> None:
+    source = Source("clips/${TOK}/x.mp4", "clips/hunter2secret/x.mp4", ("hunter2secret",))
+    with pytest.raises(SourceError, match="no such file") as caught:
+        check_source(replace(spec_of("x"), source=source))
+    assert "hunter2secret" not in str(caught.value)
+
+
+def test_a_name_of_any_length_is_one_sentence() -> None:
+    with pytest.raises(SourceError):
+        check_source(spec_of("x" * 5000))
