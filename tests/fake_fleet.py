@@ -96,6 +96,14 @@ class FakeFleet:
                 raise FleetError(f"camera {camera.name!r}: there is no model {min(unknown)!r}")
             self.cameras[camera.name] = FakeCamera(camera)
 
+    def change_camera(self, camera: CameraSpec) -> None:
+        with self.lock:
+            if camera.name not in self.cameras:
+                raise FleetError(f"there is no camera {camera.name!r}")
+            if unknown := set(camera.models) - {MODEL}:
+                raise FleetError(f"camera {camera.name!r}: there is no model {min(unknown)!r}")
+            self.cameras[camera.name].spec = camera
+
     def remove_camera(self, name: str) -> None:
         with self.lock:
             camera = self.cameras.pop(name, None)
@@ -116,8 +124,8 @@ class FakeFleet:
         return drawn_preview(camera, place, sequence) if sequence > newer_than else None
 
 
-def parse_camera(entry: Mapping[str, object]) -> Sequence[CameraSpec]:
-    """Just enough of an entry of fleet.yaml for the page: name, source, fps, model, count."""
+def parse_camera(entry: Mapping[str, object], replacing: str | None = None) -> Sequence[CameraSpec]:
+    """Just enough of an entry of fleet.yaml for the page: name, source, fps, model, count. Knows no fleet to replace in."""
     if unknown := entry.keys() - {"name", "source", "fps", "model", "models", "count"}:
         raise FleetError(f"camera: unknown key {min(unknown)!r}")
     name, source, fps, count = entry.get("name"), entry.get("source"), entry.get("fps"), entry.get("count", 1)

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -169,6 +170,28 @@ def test_cameras_added_by_hand_stay_when_the_file_changes(tmp_path: Path, camsli
     request = urllib.request.Request(f"{command.url()}/api/cameras/guest", method="DELETE")
     urllib.request.urlopen(request, timeout=10).close()
     command.wait_for(lambda: live(command) == {"yard"})
+
+
+def test_a_running_camera_is_changed_over_http_under_its_own_name(tmp_path: Path, camslice: Callable[..., Command]) -> None:
+    write_fleet(tmp_path, camera("gate"), camera("yard"))
+    command = camslice("run", "fleet.yaml", "--listen", "127.0.0.1:0", "--store", "none")
+    command.wait_for(lambda: live(command) == {"gate", "yard"})
+    body = {"source": "scene://people?seed=2&size=128x96&fps=30", "fps": 4, "model": "tiny"}
+
+    def put(body: dict[str, object]) -> urllib.request.Request:
+        headers = {"Content-Type": "application/json"}
+        return urllib.request.Request(f"{command.url()}/api/cameras/gate", json.dumps(body).encode(), headers, method="PUT")
+
+    with urllib.request.urlopen(put(body), timeout=10) as answer:
+        assert json.load(answer) == {"changed": "gate"}
+    command.wait_for(lambda: live(command) == {"gate", "yard"})
+    assert [(one["name"], one["fps"]) for one in command.status()["cameras"]] == [("gate", 4.0), ("yard", 10.0)]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(put({**body, "source": "rtsp://${HOME}@127.0.0.1/1"}), timeout=10)
+    sentence = json.load(refused.value)["error"]
+    refused.value.close()
+    assert refused.value.code == 400
+    assert "variables are filled in from the fleet file only; declare this camera there" in sentence
 
 
 @pytest.mark.parametrize(

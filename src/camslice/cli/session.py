@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -16,6 +16,7 @@ from camslice.events.sink import Sink
 from camslice.events.store.sink import StoreSink
 from camslice.fleet.errors import EngineError
 from camslice.fleet.spec import parse_camera
+from camslice.fleet.spec_sources import NO_VARIABLES
 from camslice.fleet.types import CameraSpec, Fleet
 from camslice.models.model import ModelInfo
 from camslice.stream.results import FrameResult
@@ -125,9 +126,11 @@ class Session:
 
 
 def _server(running: SupervisedFleet, base: Path, listen: Listen) -> WebServer:
-    def parsed(data: Mapping[str, object]) -> Sequence[CameraSpec]:
-        # No environment: whoever may add a camera could otherwise have our secrets sent to an address of theirs.
-        return parse_camera(data, running.fleet, base, {})
+    def parsed(data: Mapping[str, object], replacing: str | None) -> Sequence[CameraSpec]:
+        fleet = running.fleet
+        others = replace(fleet, cameras=tuple(camera for camera in fleet.cameras if camera.name != replacing))
+        # No variables: whoever may add a camera could otherwise have our secrets sent to an address of theirs.
+        return parse_camera(data, others, base, NO_VARIABLES)
 
     return WebServer(create_app(running, token=listen.token, parse_camera=parsed), listen.host, listen.port)
 

@@ -6,7 +6,6 @@ browsers, and `guard` decides who may come in at all. docs/reference/http-api.md
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response, WebSocket
@@ -15,9 +14,8 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
 import camslice
-from camslice.fleet.types import CameraSpec
 from camslice.web.answers import answer, on_errors_answer_in_json, shown
-from camslice.web.cameras import CameraDesk
+from camslice.web.cameras import CameraDesk, ParseCamera
 from camslice.web.guard import Guard
 from camslice.web.live import Live
 from camslice.web.observer import Observer
@@ -31,12 +29,12 @@ def create_app(
     fleet: RunningFleet,
     *,
     token: str | None,
-    parse_camera: Callable[[Mapping[str, object]], Sequence[CameraSpec]],
+    parse_camera: ParseCamera,
 ) -> FastAPI:
     """Serve `fleet`. With a `token` every route but /healthz demands it; without one only loopback names are answered.
 
-    `parse_camera` turns the body of a request to add a camera (an entry of `cameras` in fleet.yaml) into cameras,
-    several when it has a `count`, and raises FleetError.
+    `parse_camera` turns an entry of `cameras` in fleet.yaml, the body of a request to add or change a camera, into cameras,
+    several when it has a `count`. It also gets the name of the camera to be replaced, or None, and raises FleetError.
     """
     observer = Observer(fleet)
     live = Live(fleet, observer)
@@ -92,6 +90,11 @@ def _serve_api(app: FastAPI, fleet: RunningFleet, observer: Observer, desk: Came
     async def add(request: Request) -> Response:
         added = await desk.add(request)
         return answer({"added": [camera.name for camera in added]}, status_code=201)
+
+    @app.put("/api/cameras/{name}")
+    async def change(name: str, request: Request) -> Response:
+        await desk.change(name, request)
+        return answer({"changed": name})
 
     @app.delete("/api/cameras/{name}")
     def remove(name: str) -> Response:

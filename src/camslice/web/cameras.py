@@ -1,4 +1,4 @@
-"""Adding and removing cameras of a running fleet on request."""
+"""Adding, changing and removing cameras of a running fleet on request."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from camslice.fleet.types import CameraSpec
 from camslice.web.answers import RefusedError
 from camslice.web.view import RunningFleet
 
+ParseCamera = Callable[[Mapping[str, object], str | None], Sequence[CameraSpec]]
+"""From an entry of `cameras`, and the name of the camera that it replaces if any, to cameras. Raises FleetError."""
+
 _MOST_BYTES = 64 * 1024
 
 
 class CameraDesk:
-    """Takes requests to add and remove cameras. Every refusal is a `RefusedError` or a CamsliceError with one sentence."""
+    """Takes requests to add, change and remove cameras. Every refusal is a RefusedError or a CamsliceError, in one sentence."""
 
-    def __init__(self, fleet: RunningFleet, parse_camera: Callable[[Mapping[str, object]], Sequence[CameraSpec]]) -> None:
+    def __init__(self, fleet: RunningFleet, parse_camera: ParseCamera) -> None:
         self._fleet = fleet
         self._parse_camera = parse_camera
 
@@ -27,6 +30,12 @@ class CameraDesk:
         """Add what the body declares, all of it or nothing. 409 when a name is taken."""
         entry = await _json_object(request)
         return await run_in_threadpool(self._add, entry)
+
+    async def change(self, name: str, request: Request) -> None:
+        """Run camera `name` as the body describes it. 404 when there is none of that name."""
+        self.must_exist(name)
+        entry = await _json_object(request)
+        await run_in_threadpool(self._change, name, entry)
 
     def remove(self, name: str) -> None:
         """Remove a camera. 404 when there is none of that name."""
@@ -39,7 +48,7 @@ class CameraDesk:
             raise RefusedError(404, f"there is no camera {name!r}")
 
     def _add(self, entry: Mapping[str, object]) -> Sequence[CameraSpec]:
-        cameras = self._parse_camera(entry)
+        cameras = self._parse_camera(entry, None)
         taken = self._names() & {camera.name for camera in cameras}
         if taken:
             raise RefusedError(409, f"there is already a camera {min(taken)!r}; choose another name or remove it first")
@@ -53,6 +62,17 @@ class CameraDesk:
                 self._fleet.remove_camera(camera.name)
             raise FleetError(_scrubbed(str(error), cameras)) from None
         return cameras
+
+    def _change(self, name: str, entry: Mapping[str, object]) -> None:
+        if entry.get("name", name) != name:
+            raise RefusedError(400, f"this changes camera {name!r}: leave name out, or add a camera of the other name")
+        if "count" in entry:
+            raise RefusedError(400, f"this changes camera {name!r} alone: leave count out")
+        [camera] = self._parse_camera({**entry, "name": name}, name)
+        try:
+            self._fleet.change_camera(camera)
+        except CamsliceError as error:
+            raise FleetError(_scrubbed(str(error), [camera])) from None
 
     def _names(self) -> set[str]:
         return {camera.name for camera in self._fleet.status().cameras}

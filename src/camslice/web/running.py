@@ -24,7 +24,7 @@ from camslice.web.view import CameraStatus, EngineStatus, FleetStatus, Preview, 
 
 
 class SupervisedFleet:
-    """Implements `RunningFleet`. Thread-safe. Owns nothing but the overlay of cameras added and removed by hand."""
+    """Implements `RunningFleet`. Thread-safe. Owns nothing but the overlay of cameras added, changed and removed by hand."""
 
     def __init__(
         self,
@@ -68,11 +68,11 @@ class SupervisedFleet:
 
     @property
     def fleet(self) -> Fleet:
-        """The fleet as it is now, cameras added and removed by hand included."""
+        """The fleet as it is now, with what was added, changed and removed by hand."""
         return self._supervisor.fleet
 
     def declare(self, fleet: Fleet) -> None:
-        """The fleet file says something new. Cameras added or removed by hand stay so. Raises CamsliceError."""
+        """The fleet file says something new. Cameras added, changed or removed by hand stay so. Raises CamsliceError."""
         with self._lock:
             for camera in self._added.values():
                 _check_models(camera, fleet)
@@ -89,19 +89,31 @@ class SupervisedFleet:
             self._apply(self._declared, added, removed)
             self._added, self._removed = added, removed
 
+    def change_camera(self, camera: CameraSpec) -> None:
+        """Run the camera of this name as described here."""
+        with self._lock:
+            self._must_exist(camera.name)
+            _check_models(camera, self.fleet)
+            added = {**self._added, camera.name: camera}
+            self._apply(self._declared, added, self._removed)
+            self._added = added
+
     def remove_camera(self, name: str) -> None:
         """Stop a camera."""
         with self._lock:
-            if all(known.name != name for known in self.fleet.cameras):
-                raise FleetError(f"camera {name}: there is none of that name.")
+            self._must_exist(name)
             added = {known: camera for known, camera in self._added.items() if known != name}
             removed = self._removed | ({name} & {camera.name for camera in self._declared.cameras})
             self._apply(self._declared, added, removed)
             self._added, self._removed = added, removed
 
+    def _must_exist(self, name: str) -> None:
+        if all(known.name != name for known in self.fleet.cameras):
+            raise FleetError(f"camera {name}: there is none of that name.")
+
     def _apply(self, declared: Fleet, added: Mapping[str, CameraSpec], removed: Set[str]) -> None:
-        kept = [camera for camera in declared.cameras if camera.name not in removed and camera.name not in added]
-        fleet = replace(declared, cameras=(*kept, *added.values()))
+        kept = {camera.name: camera for camera in declared.cameras if camera.name not in removed}
+        fleet = replace(declared, cameras=tuple({**kept, **added}.values()))
         self._supervisor.apply(fleet, self._resolve(fleet))
 
     def watch(self, cameras: Sequence[str]) -> None:

@@ -103,6 +103,10 @@ class RunningFleet(Protocol):
         """Start a camera beside the others. Raises FleetError when the name is taken or the model unknown."""
         ...
 
+    def change_camera(self, camera: CameraSpec) -> None:
+        """Run the camera of this name as described here. Raises FleetError when there is none or the model is unknown."""
+        ...
+
     def remove_camera(self, name: str) -> None:
         """Stop a camera. Raises FleetError when there is none of that name."""
         ...

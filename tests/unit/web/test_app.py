@@ -79,6 +79,35 @@ def test_a_camera_with_a_count_adds_all_of_them(client: TestClient, fleet: FakeF
     assert len(fleet.cameras) == 5
 
 
+@pytest.mark.parametrize("name", [{}, {"name": "gate"}])
+def test_a_camera_can_be_changed(client: TestClient, fleet: FakeFleet, name: dict[str, str]) -> None:
+    answer = client.put("/api/cameras/gate", json={**name, "source": "scene://other", "fps": 2, "model": "people"})
+    assert (answer.status_code, answer.json()) == (200, {"changed": "gate"})
+    assert list(fleet.cameras) == ["gate", "yard"]
+    spec = fleet.cameras["gate"].spec
+    assert (spec.fps, spec.source.reveal()) == (2.0, "scene://other")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "status_code", "words"),
+    [
+        ("nobody", {}, 404, "nobody"),
+        ("gate", {"name": "yard"}, 400, "name"),
+        ("gate", {"count": 2}, 400, "count"),
+        ("gate", {"fps": -1}, 400, "fps"),
+        ("gate", {"model": "ghosts"}, 400, "ghosts"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_and_changes_nothing(
+    client: TestClient, fleet: FakeFleet, name: str, change: dict[str, object], status_code: int, words: str
+) -> None:
+    before = [camera.spec for camera in fleet.cameras.values()]
+    answer = client.put(f"/api/cameras/{name}", json={"source": "scene://x", "fps": 3, "model": "people", **change})
+    assert answer.status_code == status_code
+    assert words in answer.json()["error"]
+    assert [camera.spec for camera in fleet.cameras.values()] == before
+
+
 def test_a_camera_can_be_removed(client: TestClient, fleet: FakeFleet) -> None:
     assert client.delete("/api/cameras/gate").json() == {"removed": "gate"}
     assert list(fleet.cameras) == ["yard"]

@@ -134,6 +134,27 @@ def test_a_model_that_the_fleet_has_not_is_refused_and_changes_nothing() -> None
     assert stage.names() == ["gate"]
 
 
+def test_a_declared_camera_that_was_changed_keeps_its_place_and_the_change() -> None:
+    stage = Stage("gate", "yard")
+    stage.running.change_camera(camera("gate", fps=2.0))
+    assert stage.names() == ["gate", "yard"]
+    assert stage.running.fleet.camera("gate").fps == 2.0
+    stage.running.declare(fleet_of("gate", "yard", "lobby"))
+    assert stage.names() == ["gate", "yard", "lobby"]
+    assert stage.running.fleet.camera("gate").fps == 2.0
+    stage.running.remove_camera("gate")
+    assert stage.names() == ["yard", "lobby"]
+
+
+@pytest.mark.parametrize("change", [camera("nobody"), camera("gate", model="cars")])
+def test_a_change_of_no_camera_or_to_no_model_is_refused_and_changes_nothing(change: CameraSpec) -> None:
+    stage = Stage("gate")
+    with pytest.raises(FleetError, match="there is no"):
+        stage.running.change_camera(change)
+    assert stage.running.fleet == stage.declared
+    assert stage.supervisor.applied == []
+
+
 def test_removing_a_camera_that_is_not_there_is_refused() -> None:
     stage = Stage("gate")
     with pytest.raises(FleetError, match=r"camera yard: there is none of that name"):
