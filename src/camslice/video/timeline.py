@@ -54,6 +54,7 @@ class SourceTimeline:
         self._shift_s = 0.0
         self._started = False
         self._last_packet_s: float | None = None
+        self._newest_s: float | None = None
         self._last_frame_s: float | None = None
 
     def packet_s(self, packet: PacketTime) -> float:
@@ -65,18 +66,25 @@ class SourceTimeline:
             self._started = True
             first_s = packet.pts_s if packet.pts_s is not None else raw_s
             self._shift_s = self._end_s() - first_s
+            self._newest_s = None
             media_s = raw_s + self._shift_s
         else:
             media_s = raw_s + self._shift_s
         self._last_packet_s = media_s
+        shown_s = media_s if packet.pts_s is None else packet.pts_s + self._shift_s
+        self._newest_s = shown_s if self._newest_s is None else max(self._newest_s, shown_s)
         return media_s
 
     def frame_s(self, pts_s: float | None) -> float:
-        """The frame's time moved onto this timeline; where it has none or it goes back, one interval after the last."""
+        """The frame's time moved onto this timeline; where it has none or a wrong one, one interval after the last.
+
+        Wrong is one that goes back, and one beyond every packet since the last splice: a decoder that reorders still gives
+        out frames from before the splice, and their stamps do not belong to the part that is read now.
+        """
         media_s = self._end_s() if pts_s is None else pts_s + self._shift_s
         if self._last_frame_s is not None:
             step_s = media_s - self._last_frame_s
-            if step_s <= 0:
+            if step_s <= 0 or self._is_beyond_packets(media_s):
                 media_s = self._last_frame_s + self._interval_s
             elif step_s < MAX_PAUSE_S:
                 self._interval_s = step_s
@@ -88,6 +96,9 @@ class SourceTimeline:
 
     def _after_last_packet_s(self) -> float:
         return 0.0 if self._last_packet_s is None else self._last_packet_s + self._interval_s
+
+    def _is_beyond_packets(self, media_s: float) -> bool:
+        return self._newest_s is not None and media_s > self._newest_s + self._interval_s
 
     def _is_splice(self, raw_s: float) -> bool:
         if self._last_packet_s is None:

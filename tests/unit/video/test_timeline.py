@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,20 @@ def test_a_step_back_inside_a_file_is_a_splice() -> None:
 def test_a_leap_inside_a_file_is_a_splice_and_a_short_pause_is_kept() -> None:
     assert play(SourceTimeline(10), [0.0, 0.1, 500.0, 500.1], new_pass=True) == [0.0, 0.1, 0.2, 0.3]
     assert play(SourceTimeline(10), [0.0, 0.1, 4.0, 4.1], new_pass=True) == [0.0, 0.1, 4.0, 4.1]
+
+
+def test_frames_held_back_from_before_a_splice_follow_the_last_one() -> None:
+    """A decoder that reorders gives out the end of an hour after the first packets of the next part were read."""
+    timeline = SourceTimeline(10)
+    media = play(timeline, [k / 10 for k in range(36_000)], new_pass=True)[-1:]
+    packets = [3600.0, 3600.1, 0.0, 0.1, 0.2, 0.3]
+    frames = [None, None, 3600.0, 3600.1, 0.0, 0.1]
+    for packet_s, frame_s in zip(packets, frames, strict=True):
+        timeline.packet_s(PacketTime(packet_s, packet_s))
+        if frame_s is not None:
+            media.append(timeline.frame_s(frame_s))
+    steps = [after - before for before, after in itertools.pairwise(media)]
+    assert steps == pytest.approx([0.1] * 4)
 
 
 def test_a_reordered_stream_is_paced_by_decoding_time() -> None:
