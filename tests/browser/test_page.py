@@ -158,6 +158,32 @@ def test_a_lost_connection_is_said_and_mended(visitor: Visitor) -> None:
     page.wait_for_selector('[data-camera="yard"]', state="detached")
 
 
+def test_a_page_left_open_asks_for_a_token_that_has_changed(visitor: Visitor) -> None:
+    visitor.expected = ("WebSocket connection", "ERR_CONNECTION_REFUSED", "401")
+    fleet = FakeFleet()
+    server = visitor.serve(fleet, token=TOKEN)
+    page = visitor.page()
+    page.goto(f"{server.url}/?token={TOKEN}")
+    page.wait_for_selector("#link[data-link=open]")
+    server.stop()
+    page.wait_for_selector("#lost:visible")
+    visitor.serve(fleet, token=TOKEN[::-1], port=int(server.url.rsplit(":", 1)[1]))
+    page.wait_for_selector("input[name=token]")
+    page.fill("[name=token]", TOKEN[::-1])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#link[data-link=open]")
+
+
+def test_the_dialogs_say_how_long_a_change_lasts(visitor: Visitor) -> None:
+    page = visitor.open(FakeFleet())
+    page.click("#add-camera")
+    assert "until it is removed or camslice restarts" in page.inner_text("#adder")
+    page.click("#adder [data-do=cancel]")
+    page.click('[data-camera="gate"] .tile-open')
+    page.click("#closeup [data-do=remove]")
+    assert "until it is added here again or camslice restarts" in page.inner_text("#remover")
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_page_follows_the_system_until_a_theme_is_chosen(visitor: Visitor, theme: Literal["dark", "light"]) -> None:
     page = visitor.open(FakeFleet(), theme=theme)

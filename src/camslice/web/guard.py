@@ -51,9 +51,10 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(HTTPConnection(scope))
+        request = HTTPConnection(scope)
+        refusal = self._refusal(request)
         if scope["type"] == "http":
-            send = _with_headers(send)
+            send = _with_headers(send, self._renewed_cookie(request) if refusal is None else None)
         if refusal is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
@@ -77,18 +78,24 @@ class Guard:
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and _same(bearer.strip(), token):
             return None
-        if _same(request.cookies.get(_cookie_name(token), ""), _cookie_value(token)):
+        return None if _has_cookie(request, token) else _demand_token(request)
+
+    def _renewed_cookie(self, request: HTTPConnection) -> str | None:
+        """Who opens the page again stays in: the cookie's life begins anew."""
+        if self._token is None or request.scope["path"] != "/" or not _has_cookie(request, self._token):
             return None
-        return _demand_token(request)
+        return _cookie(request, self._token)
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, cookie: str | None) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
             headers.setdefault("Cache-Control", "no-cache")
+            if cookie is not None:
+                headers.append("Set-Cookie", cookie)
         await send(message)
 
     return send_with_headers
@@ -119,16 +126,20 @@ def _first_visit(request: HTTPConnection, token: str) -> Response:
     rest = [(key, value) for key, value in parse_qsl(query, keep_blank_values=True) if key != "token"]
     path = "/" + request.scope["path"].lstrip("/")
     response = RedirectResponse(path + (f"?{urlencode(rest)}" if rest else ""), 303)
-    response.set_cookie(
-        _cookie_name(token),
-        _cookie_value(token),
-        max_age=_COOKIE_LIFE_S,
-        httponly=True,
-        samesite="strict",
-        secure=request.scope["scheme"] == "https",
-    )
+    response.headers["Set-Cookie"] = _cookie(request, token)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _has_cookie(request: HTTPConnection, token: str) -> bool:
+    return _same(request.cookies.get(_cookie_name(token), ""), _cookie_value(token))
+
+
+def _cookie(request: HTTPConnection, token: str) -> str:
+    """The value of `Set-Cookie`."""
+    secure = "; Secure" if request.scope["scheme"] == "https" else ""
+    pair = f"{_cookie_name(token)}={_cookie_value(token)}"
+    return f"{pair}; HttpOnly; Max-Age={_COOKIE_LIFE_S}; Path=/; SameSite=Strict{secure}"
 
 
 def _cookie_name(token: str) -> str:

@@ -69,6 +69,17 @@ def test_a_first_visit_gets_a_cookie_and_the_clean_address() -> None:
     assert browser.get("/api/status").status_code == 200
 
 
+def test_opening_the_page_again_renews_the_cookie() -> None:
+    browser = client(TOKEN)
+    first = browser.get(f"/?token={TOKEN}").headers["set-cookie"]
+    assert "Max-Age=2592000" in first
+    assert browser.get("/").headers["set-cookie"] == first
+    assert "set-cookie" not in browser.get("/api/status").headers
+    assert "set-cookie" not in client(TOKEN).get("/", headers={"Authorization": f"Bearer {TOKEN}"}).headers
+    assert "set-cookie" not in client(TOKEN).get("/").headers
+    assert "set-cookie" not in client().get("/").headers
+
+
 def test_a_first_visit_with_a_wrong_token_gets_nothing() -> None:
     answer = client(TOKEN).get("/?token=wrong")
     assert answer.status_code == 401

@@ -8,6 +8,7 @@ import { Connection } from "./connection.js";
 import { showFigures } from "./figures.js";
 import { showLink } from "./link.js";
 import { showPanels } from "./panels.js";
+import { reloadWhenRefused } from "./requests.js";
 import { wireSwitches } from "./switches.js";
 import { Wall } from "./wall.js";
 
@@ -39,4 +40,5 @@ connection.on("status", (status) => {
 });
 connection.on("history", (points) => charts.replace(points));
 connection.on("picture", (picture) => (closeup.shows(picture.camera) ? closeup.draw(picture) : wall.draw(picture)));
+connection.on("lost", () => void reloadWhenRefused());
 connection.open();

@@ -1,3 +1,5 @@
+// Requests to the API.
+
 // A request that changes something; returns null, or the sentence that says why it was refused.
 
 export async function ask(method, path, body) {
@@ -14,4 +16,10 @@ export async function ask(method, path, body) {
   } catch {
     return "camslice cannot be reached";
   }
+}
+
+// A WebSocket does not say why it was refused. When it is for the token, this page cannot mend itself: loaded again, it asks.
+export async function reloadWhenRefused() {
+  const response = await fetch("/api/status").catch(() => null);
+  if (response?.status === 401) location.reload();
 }
