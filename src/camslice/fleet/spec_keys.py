@@ -192,7 +192,11 @@ class StoreKeys(Keys):
     ]
     keep_days: Annotated[
         float,
-        Field(gt=0, le=36_500, description="Days that detections are kept."),
+        Field(
+            gt=0,
+            le=36_500,
+            description="Days that frames and detections are kept; counts per minute, by label too, four times as long.",
+        ),
         NUMBER,
         Allowed("a number of days above 0 and at most 36500"),
     ] = 30.0
