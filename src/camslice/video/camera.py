@@ -200,7 +200,8 @@ class Camera:
         if self._stop.asked:
             return
         if self._outage is None:
-            self._outage = Outage(self._request.spec.fps, self._last_due_ns)
+            self._outage = Outage(self._due.rate_fps, self._last_due_ns)
+            self._due.break_off()
         self._report_decoded()
         self._tell_missed(self._outage.newly_missed(self._now_ns()))
         self._tell_state(CameraState.RECONNECTING, reason)
@@ -227,7 +228,7 @@ class Camera:
             self._listener.on_missed(frames)
 
     def _tell_skipped(self, skipped_ns: int) -> None:
-        self._tell_missed(int(skipped_ns * self._request.spec.fps / NS_PER_S))
+        self._tell_missed(int(skipped_ns * self._due.rate_fps / NS_PER_S))
 
     def _report_decoded(self) -> None:
         if self._decoded:

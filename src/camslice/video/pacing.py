@@ -25,6 +25,16 @@ class DueClock:
         self._next = 0
         self._last_ns = 0
         self._interval_ns = 0.0
+        self._broken_off = False
+
+    @property
+    def rate_fps(self) -> float:
+        """At what rate frames fall due: the wanted one, or the source's (smoothed) where that is slower."""
+        return NS_PER_S / max(self._period_ns, self._interval_ns)
+
+    def break_off(self) -> None:
+        """The connection was lost: the time until the next frame says nothing of the source's rate."""
+        self._broken_off = True
 
     def is_due(self, captured_ns: int) -> bool:
         """Whether the frame captured at that instant is due. Asking consumes the grid's instants up to this frame."""
@@ -43,7 +53,9 @@ class DueClock:
         """How far a frame reaches to either side: half the source's interval (smoothed), at most half the wanted one."""
         step_ns = captured_ns - self._last_ns
         self._last_ns = captured_ns
-        if step_ns > 0:
+        if self._broken_off:
+            self._broken_off = False
+        elif step_ns > 0:
             if self._interval_ns == 0:
                 self._interval_ns = step_ns
             else:
@@ -52,7 +64,7 @@ class DueClock:
 
 
 class Outage:
-    """Counts the frames that fall due while a camera is down. `last_ns`: the capture of its last due frame."""
+    """Counts the frames that fall due, at `fps`, while a camera is down. `last_ns`: the capture of its last due frame."""
 
     def __init__(self, fps: float, last_ns: int) -> None:
         self._fps = fps

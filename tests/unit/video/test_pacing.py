@@ -54,6 +54,19 @@ def test_after_a_gap_there_is_no_burst() -> None:
     assert min(steps) >= 0.12
 
 
+@pytest.mark.parametrize(("source_fps", "rate_fps"), [(5, 5), (10, 10), (25, 10)])
+def test_frames_fall_due_at_the_wanted_rate_or_the_sources(source_fps: int, rate_fps: int) -> None:
+    clock = DueClock(10)
+    assert clock.rate_fps == 10, "nothing is known yet"
+    for k in range(50):
+        clock.is_due(k * NS_PER_S // source_fps)
+    assert clock.rate_fps == pytest.approx(rate_fps)
+    clock.break_off()
+    clock.is_due(500 * NS_PER_S)
+    assert clock.rate_fps == pytest.approx(rate_fps), "an outage is no slow source"
+    assert Outage(clock.rate_fps, 0).newly_missed(10 * NS_PER_S + 1) == pytest.approx(10 * rate_fps, abs=1)
+
+
 def test_a_clock_that_is_set_back_starts_anew() -> None:
     clock = DueClock(1)
     assert clock.is_due(100 * NS_PER_S)
