@@ -57,6 +57,11 @@ def sprite_size(figure_height: int) -> tuple[int, int]:
     return max(4, round(figure_height * _ASPECT / 2) * 2), max(8, round(figure_height / 2) * 2)
 
 
+def tallest_figure(width: int) -> int:
+    """How tall a figure may be, in pixels, for its sprite to fit an even width."""
+    return math.floor(width / _ASPECT)
+
+
 def draw_sprite(clothes: Clothes, figure_height: int, gait_step: int, *, facing_left: bool) -> Sprite:
     """Draw a figure in one position of its legs."""
     width, height = sprite_size(figure_height)

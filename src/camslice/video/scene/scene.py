@@ -12,7 +12,7 @@ from camslice.video.colour import STILL_COLOUR
 from camslice.video.picture import I420Picture
 from camslice.video.planes import i420_of
 from camslice.video.scene.background import HORIZON, draw_background
-from camslice.video.scene.figure import GAIT_STEPS, Clothes, Sprite, draw_sprite, sprite_size
+from camslice.video.scene.figure import GAIT_STEPS, Clothes, Sprite, draw_sprite, sprite_size, tallest_figure
 from camslice.video.slot import ByteArray
 
 Planes420 = tuple[ByteArray, ByteArray, ByteArray]
@@ -77,7 +77,7 @@ class _Walker:
     @classmethod
     def cast(cls, rng: np.random.Generator, width: int, height: int) -> _Walker:
         depth = float(rng.uniform(0.25, 1.0))
-        figure_height = max(8, round(height * (0.12 + 0.26 * depth)))
+        figure_height = min(tallest_figure(width), max(8, round(height * (0.12 + 0.26 * depth))))
         sprite_width, sprite_height = sprite_size(figure_height)
         ground = height * (HORIZON + (1 - HORIZON) * depth)
         foot_y = min(height, max(sprite_height, round(ground / 2) * 2))

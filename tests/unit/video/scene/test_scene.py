@@ -24,7 +24,7 @@ def test_another_seed_is_another_scene() -> None:
     assert (Scene(1, (160, 120)).frame(0)[0] != Scene(2, (160, 120)).frame(0)[0]).any()
 
 
-@given(seeds, numbers, st.sampled_from([(160, 120), (768, 576), (64, 64), (320, 640)]))
+@given(seeds, numbers, st.sampled_from([(160, 120), (768, 576), (64, 64), (320, 640), (64, 1024), (128, 1024)]))
 @settings(max_examples=20, deadline=None)
 def test_the_truth_encloses_exactly_what_was_drawn(seed: int, k: int, size: tuple[int, int]) -> None:
     """Against the same street without people: the pixels that differ, of one walker, fill his box up to its sides."""
