@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.error import EOFError as AvEndOfFileError
 from av.error import FFmpegError
 from av.packet import Packet
-from av.stream import Disposition
+from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
 from camslice.video.feed import CorruptPacketError, Decoded, PacketTime
@@ -48,6 +48,7 @@ class AvReader:
         except NoVideoError:
             self._container.close()
             raise
+        _discard_all_but(self._stream, self._container)
         # One decoder thread per camera: with many cameras more threads only cost memory and switches.
         self._stream.codec_context.thread_count = 1
         self._tick_s = float(self._stream.time_base or 0)
@@ -137,9 +138,27 @@ def open_container(
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
-    for stream in container.streams.video:
-        if Disposition.attached_pic in stream.disposition or stream.codec_context is None:
-            continue
-        if stream.codec_context.name not in _TEXT_CODECS:
-            return stream
-    raise NoVideoError
+    """Of several the one marked as default, else the largest picture: FFmpeg's own choice ignores the renditions of HLS."""
+    moving = [stream for stream in container.streams.video if _is_moving(stream)]
+    if not moving:
+        raise NoVideoError
+    return max(moving, key=_preference)
+
+
+def _is_moving(stream: VideoStream) -> bool:
+    if Disposition.attached_pic in stream.disposition or stream.codec_context is None:
+        return False
+    return stream.codec_context.name not in _TEXT_CODECS
+
+
+def _preference(stream: VideoStream) -> tuple[bool, int, int]:
+    bitrate = stream.metadata.get("variant_bitrate", "")
+    area = stream.codec_context.width * stream.codec_context.height
+    return Disposition.default in stream.disposition, area, int(bitrate) if bitrate.isdecimal() else 0
+
+
+def _discard_all_but(wanted: VideoStream, container: InputContainer) -> None:
+    """FFmpeg fetches every rendition of an HLS or DASH source that nobody said is not needed."""
+    for stream in container.streams:
+        if stream.index != wanted.index:
+            stream.discard = Discard.all
