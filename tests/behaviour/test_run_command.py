@@ -184,8 +184,8 @@ def test_a_running_camera_is_changed_over_http_under_its_own_name(tmp_path: Path
 
     with urllib.request.urlopen(put(body), timeout=10) as answer:
         assert json.load(answer) == {"changed": "gate"}
-    command.wait_for(lambda: live(command) == {"gate", "yard"})
-    assert [(one["name"], one["fps"]) for one in command.status()["cameras"]] == [("gate", 4.0), ("yard", 10.0)]
+    changed = [("gate", 4.0, "live"), ("yard", 10.0, "live")]
+    command.wait_for(lambda: [(one["name"], one["fps"], one["state"]) for one in command.status()["cameras"]] == changed)
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(put({**body, "source": "rtsp://${HOME}@127.0.0.1/1"}), timeout=10)
     sentence = json.load(refused.value)["error"]
