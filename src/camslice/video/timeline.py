@@ -11,6 +11,8 @@ MAX_PAUSE_S = 10.0
 """A longer step between two packets of one file is a splice, not a pause."""
 MAX_REORDERING_S = 1.0
 """A longer step back is a splice, not packets out of order (whose decoding time is unknown)."""
+_SAME_S = 1e-6
+"""Nearer frames are at the same time but for rounding: less than any time stamp's tick."""
 
 
 class Timeline(Protocol):
@@ -84,7 +86,7 @@ class SourceTimeline:
         media_s = self._end_s() if pts_s is None else pts_s + self._shift_s
         if self._last_frame_s is not None:
             step_s = media_s - self._last_frame_s
-            if step_s <= 0 or self._is_beyond_packets(media_s):
+            if step_s < _SAME_S or self._is_beyond_packets(media_s):
                 media_s = self._last_frame_s + self._interval_s
             elif step_s < MAX_PAUSE_S:
                 self._interval_s = step_s
