@@ -143,7 +143,12 @@ class _Request:
         self._on_done.append(on_done)
         self.started_ns = time.monotonic_ns()
         self._turns.enter(self)
-        self._request.start_async()
+        try:
+            self._request.start_async()
+        except RuntimeError:
+            self._on_done.clear()  # the caller hears of it now, and must not hear of it again
+            self._turns.leave(self, time.monotonic_ns())
+            raise
 
     def _bind(self, count: int) -> None:
         """Have the request read the first `count` slots, where they lie."""

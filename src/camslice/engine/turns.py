@@ -51,7 +51,8 @@ class Turns:
                 self._waiting.remove(request)
                 request.began(max(self._left_ns, request.started_ns))
             elif self._waiting:
-                self._waiting.popleft().began(at_ns)
+                next_one = self._waiting.popleft()
+                next_one.began(max(at_ns, next_one.started_ns))  # it may have been started while `at_ns` grew old
             else:
                 self._idle += 1
             self._left_ns = at_ns

@@ -184,6 +184,35 @@ def test_a_failure_of_the_device_is_delivered_and_the_batch_comes_back(
     assert (twos == 2).all()
 
 
+def test_a_request_that_cannot_be_started_is_heard_of_once_and_can_be_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import openvino
+
+    monkeypatch.setattr("camslice.engine.openvino_engine.OVERDUE_NS", 0)
+    engine = _openvino(mean_model(tmp_path / "mean.onnx"), threads=1)
+    batch = acquired(engine)
+    heard: list[Exception | None] = []
+    with monkeypatch.context() as broken:
+        broken.setattr(openvino.InferRequest, "start_async", _refuse)
+        with pytest.raises(RuntimeError, match="not now"):
+            batch.start(1, lambda _batch, _outputs, _times, error: heard.append(error))
+    other = engine.acquire()
+    assert other is not None
+    assert heard == []
+    other.release()
+    fill(batch, 0, 50, 128, 128)
+    (means,), times, error = answer(batch, 1)
+    assert error is None
+    assert times.ended_ns > times.began_ns > 0
+    np.testing.assert_allclose(means, [[50] * 3], atol=0.1)
+    engine.close()
+
+
+def _refuse(*_: object) -> None:
+    raise RuntimeError("not now")
+
+
 @pytest.mark.parametrize("backend", list(Backend))
 def test_a_device_this_machine_lacks_is_refused_by_name(backend: Backend, tmp_path: Path) -> None:
     info = mean_model(tmp_path / "mean.onnx")

@@ -45,6 +45,16 @@ def test_a_request_that_is_done_before_its_turn_was_seen_still_has_a_beginning()
     assert second.began_ns is None
 
 
+def test_a_request_never_begins_before_it_was_started() -> None:
+    turns = Turns(1)
+    first = entered(turns)
+    ended_ns = time.monotonic_ns()
+    second = entered(turns)
+    turns.leave(first, ended_ns)
+    assert second.began_ns is not None
+    assert second.began_ns >= second.started_ns
+
+
 @given(streams=st.integers(1, 3), steps=st.lists(st.one_of(st.none(), st.integers(0, 5)), max_size=60))
 def test_whatever_the_order_every_request_begins_once_between_start_and_end(streams: int, steps: list[int | None]) -> None:
     turns = Turns(streams)
