@@ -197,16 +197,12 @@ def test_a_request_that_cannot_be_started_is_heard_of_once_and_can_be_used_again
         broken.setattr(openvino.InferRequest, "start_async", _refuse)
         with pytest.raises(RuntimeError, match="not now"):
             batch.start(1, lambda _batch, _outputs, _times, error: heard.append(error))
-    other = engine.acquire()
-    assert other is not None
-    assert heard == []
-    other.release()
     fill(batch, 0, 50, 128, 128)
-    (means,), times, error = answer(batch, 1)
+    (means,), _, error = answer(batch, 1)
     assert error is None
-    assert times.ended_ns > times.began_ns > 0
     np.testing.assert_allclose(means, [[50] * 3], atol=0.1)
     engine.close()
+    assert heard == []
 
 
 def _refuse(*_: object) -> None:
