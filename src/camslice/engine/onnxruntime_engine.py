@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from camslice.engine.batch_pool import BatchPool
+from camslice.engine.fitting import fitted
 from camslice.engine.protocol import Batch, EngineInfo, InferenceTimes, OnDone, Outputs
 from camslice.engine.slots import Layout, SlotArrays
 from camslice.engine.telemetry import switch_off_telemetry
 from camslice.fleet.errors import EngineError
-from camslice.fleet.geometry import Letterbox
+from camslice.fleet.geometry import Letterbox, Region
 from camslice.fleet.types import Precision
 from camslice.models.model import ModelInfo
 from camslice.video.slot import Slot
@@ -55,6 +56,7 @@ class OnnxRuntimeEngine:
         max_batch: int = 1,
     ) -> None:
         switch_off_telemetry()
+        self._centred, self._even = info.input.centred, layout is Layout.I420
         self._session = _session(info, width, height, layout, device, precision)
         queues = threads if device == "cpu" else _GPU_QUEUES
         self._info = EngineInfo(
@@ -74,6 +76,11 @@ class OnnxRuntimeEngine:
     def info(self) -> EngineInfo:
         """What is running."""
         return self._info
+
+    def fit(self, region: Region) -> Letterbox:
+        """Scaled to the input's size; to whole chroma samples where slots hold planes."""
+        info = self._info
+        return fitted(region, info.input_width, info.input_height, centred=self._centred, even=self._even)
 
     def acquire(self) -> _Batch | None:
         """Lend a free batch, or None."""
@@ -113,7 +120,7 @@ class _Batch:
         """A slot of this batch, padded for `letterbox`."""
         return self._arrays.slot_for(index, letterbox)
 
-    def start(self, count: int, on_done: OnDone) -> None:
+    def start(self, count: int, on_done: OnDone, deadline_ns: int | None = None) -> None:
         """Queue the batch."""
         self._count, self._on_done = count, on_done
         self._put(self)

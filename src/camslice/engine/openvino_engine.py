@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from camslice.engine.batch_pool import BatchPool
+from camslice.engine.fitting import fitted
 from camslice.engine.protocol import EngineInfo, InferenceTimes, OnDone, Outputs
 from camslice.engine.slots import Layout, SlotArrays
 from camslice.engine.telemetry import switch_off_telemetry
 from camslice.engine.turns import Turns
 from camslice.fleet.errors import EngineError
-from camslice.fleet.geometry import Letterbox
+from camslice.fleet.geometry import Letterbox, Region
 from camslice.fleet.types import Precision
 from camslice.models.model import ModelInfo
 from camslice.video.slot import Slot
@@ -58,6 +59,7 @@ class OpenVinoEngine:
         cache: Path | None = None,
     ) -> None:
         switch_off_telemetry()
+        self._centred, self._even = info.input.centred, layout is Layout.I420
         compiled, computed = compiled_model(info, width, height, layout, device, precision, threads, max_batch, cache)
         streams = max(1, int(compiled.get_property("NUM_STREAMS")))
         batches = streams * QUEUE_FACTOR
@@ -81,6 +83,11 @@ class OpenVinoEngine:
     def info(self) -> EngineInfo:
         """What is running."""
         return self._info
+
+    def fit(self, region: Region) -> Letterbox:
+        """Scaled to the input's size; to whole chroma samples where slots hold planes."""
+        info = self._info
+        return fitted(region, info.input_width, info.input_height, centred=self._centred, even=self._even)
 
     def acquire(self) -> _Request | None:
         """Lend a free request, or None. Looks on the way whether the device has failed one."""
@@ -136,7 +143,7 @@ class _Request:
         """A slot of this request, padded for `letterbox`."""
         return self._arrays.slot_for(index, letterbox)
 
-    def start(self, count: int, on_done: OnDone) -> None:
+    def start(self, count: int, on_done: OnDone, deadline_ns: int | None = None) -> None:
         """Queue the request on the device."""
         if count != self._bound:
             self._bind(count)

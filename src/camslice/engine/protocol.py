@@ -14,13 +14,17 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from camslice.fleet.geometry import Letterbox
+from camslice.fleet.geometry import Letterbox, Region
 from camslice.video.slot import Slot
 
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What is running. `precision` is what the device really computes in, `threads` its share of the cores."""
+    """What is running. `precision` is what the device really computes in, `threads` its share of the cores.
+
+    `ready_boxes`: its only output is boxes [batch, K, 6] (x1, y1, x2, y2 in slot pixels, confidence, class id), which need no
+    decoder of their own; rows of confidence 0 are none.
+    """
 
     backend: str
     device: str
@@ -31,18 +35,29 @@ class EngineInfo:
     batches: int
     threads: int
     model_sha256: str
+    ready_boxes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class InferenceTimes:
-    """Monotonic stamps in ns: when the device began with the batch (waits excluded) and when it had the answer.
+    """Monotonic stamps in ns: when the engine began with the batch (its waits before that are `queue`) and had the answer.
 
-    `network_ns` is the share between them that was spent on a wire.
+    The other durations are parts of that interval which are no inference: on a wire, in a server's queue, and preparing
+    pictures and boxes where the engine does that itself.
     """
 
     began_ns: int
     ended_ns: int
     network_ns: int = 0
+    queue_ns: int = 0
+    preprocess_ns: int = 0
+    postprocess_ns: int = 0
+
+    @property
+    def inference_ns(self) -> int:
+        """What is left for the model itself."""
+        apart_ns = self.network_ns + self.queue_ns + self.preprocess_ns + self.postprocess_ns
+        return self.ended_ns - self.began_ns - apart_ns
 
 
 Outputs = Sequence[npt.NDArray[np.float32]]
@@ -56,8 +71,12 @@ class Batch(Protocol):
         """Slot `index` (below the engine's `max_batch`), its padding made right for a picture lying at `letterbox`."""
         ...
 
-    def start(self, count: int, on_done: OnDone) -> None:
-        """Run the first `count` slots. `on_done` is called once, from a thread of the engine."""
+    def start(self, count: int, on_done: OnDone, deadline_ns: int | None = None) -> None:
+        """Run the first `count` slots. `on_done` is called once, from a thread of the engine.
+
+        `deadline_ns` (monotonic) is when the answer must be there: an engine with a queue of its own may answer with
+        `TooLateError` instead of computing what nobody can use any more.
+        """
         ...
 
     def release(self) -> None:
@@ -75,6 +94,10 @@ class Engine(Protocol):
     @property
     def info(self) -> EngineInfo:
         """What is running."""
+        ...
+
+    def fit(self, region: Region) -> Letterbox:
+        """How a region of a frame is to lie in a slot."""
         ...
 
     def acquire(self) -> Batch | None:

@@ -25,6 +25,14 @@ class EngineError(CamsliceError):
     """A model cannot be loaded on the device asked for, or the device failed."""
 
 
+class EngineAwayError(EngineError):
+    """The process or server that runs the model is out of reach. It is looked for again; what it held has failed."""
+
+
+class TooLateError(EngineError):
+    """A request was given up before it was computed: its answer could no longer be in time."""
+
+
 class StoreError(CamsliceError):
     """Results cannot be written where the user wants them."""
 

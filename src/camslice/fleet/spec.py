@@ -18,7 +18,19 @@ from camslice.fleet.spec_cameras import CameraList
 from camslice.fleet.spec_errors import raise_all, sentences
 from camslice.fleet.spec_keys import CameraKeys, FleetKeys, ModelKeys
 from camslice.fleet.spec_sources import resolved, store_url, weights_path
-from camslice.fleet.types import Backend, CameraSpec, Fleet, JsonlSink, Machine, ModelSpec, Objective, Pace, Precision, Store
+from camslice.fleet.types import (
+    Backend,
+    CameraSpec,
+    Fleet,
+    JsonlSink,
+    Machine,
+    ModelSpec,
+    Objective,
+    Pace,
+    Precision,
+    Store,
+    Topology,
+)
 from camslice.fleet.yaml_lines import Document, read_yaml
 
 _LARGEST_FILE_BYTES = 16_000_000
@@ -106,7 +118,9 @@ def _fleet(keys: FleetKeys, document: Document, base_dir: Path, environ: Mapping
         models={name: _model(name, model, base_dir, environ) for name, model in keys.models.items()},
         cameras=tuple(cameras.cameras),
         pace=Pace(keys.pace),
-        topology=keys.topology,
+        topology=Topology(keys.topology),
+        workers=None if keys.workers == "auto" else keys.workers,
+        streams_per_pod=keys.streams_per_pod,
         machine=None if keys.machine is None else Machine(keys.machine.usd_per_hour),
         store=store,
         sinks=tuple(JsonlSink(resolved(sink.jsonl, base_dir, environ)) for sink in keys.sinks),

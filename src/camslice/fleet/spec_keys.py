@@ -230,10 +230,20 @@ class FleetKeys(Keys):
         Allowed("a list of cameras, or [] for none yet"),
     ]
     topology: Annotated[
-        Literal["pooled"],
-        Field(description="How pods share the accelerator; only pooled so far."),
-        Allowed("pooled"),
+        Literal["dedicated", "remote", "sliced", "mps", "mig", "pooled"],
+        Field(description="How pods share the accelerator."),
+        Allowed("dedicated, remote, sliced, mps, mig or pooled"),
     ] = "pooled"
+    workers: Annotated[
+        Annotated[int, Field(ge=0, le=256)] | Literal["auto"],
+        Field(description="Processes that decode, for topologies pooled and remote; auto chooses from the load."),
+        Allowed("auto or a whole number from 0 to 256"),
+    ] = "auto"
+    streams_per_pod: Annotated[
+        int,
+        Field(ge=1, le=1024, description="Streams in each pod of topology sliced, mps or mig."),
+        Allowed("a whole number from 1 to 1024"),
+    ] = 1
     pace: Annotated[
         Literal["live", "lossless"],
         Field(description="live drops frames that are late; lossless waits and analyses every frame."),

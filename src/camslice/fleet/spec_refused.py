@@ -8,7 +8,6 @@ from camslice.fleet.yaml_lines import KeyPath
 
 _KEYS: Mapping[str, Mapping[str, str]] = {
     "": {
-        "workers": "worker processes are",
         "network": "network limits are",
         "precision": "a precision for the whole fleet is",
         "policy": "policies are",
@@ -29,7 +28,6 @@ _KEYS: Mapping[str, Mapping[str, str]] = {
 }
 
 _VALUES: Mapping[tuple[str, str], Mapping[str, str]] = {
-    ("", "topology"): dict.fromkeys(("dedicated", "remote", "sliced", "mps", "mig"), "pooled"),
     ("models", "precision"): dict.fromkeys(("int8", "fp16"), "auto, bf16 or fp32"),
 }
 

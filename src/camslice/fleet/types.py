@@ -17,6 +17,8 @@ class Pace(StrEnum):
     """Frames are dropped when late: the picture of now matters."""
     LOSSLESS = "lossless"
     """The decoder waits for room: every frame is analysed, the same output each time."""
+    CLOSED_LOOP = "closed loop"
+    """Each camera takes its next frame when the one before has met its fate: for measuring only, no fleet file says it."""
 
 
 class Freshness(StrEnum):
@@ -33,6 +35,21 @@ class Backend(StrEnum):
 
     OPENVINO = "openvino"
     ONNXRUNTIME = "onnxruntime"
+    ULTRALYTICS = "ultralytics"
+    """Ultralytics' own prediction, an optional extra under AGPL-3.0."""
+    OIP = "oip"
+    """A server that speaks the Open Inference Protocol, elsewhere."""
+
+
+class Topology(StrEnum):
+    """How pods share an accelerator."""
+
+    DEDICATED = "dedicated"
+    REMOTE = "remote"
+    SLICED = "sliced"
+    MPS = "mps"
+    MIG = "mig"
+    POOLED = "pooled"
 
 
 class Precision(StrEnum):
@@ -54,11 +71,26 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """Where a model is served by the Open Inference Protocol: `url` is grpc://HOST:PORT, grpcs://HOST:PORT or
+    unix-abstract:NAME, `model` its name there (None: the name of the weights). Certificates are paths of PEM files.
+    """
+
+    url: str
+    model: str | None = None
+    token: str | None = field(default=None, repr=False)
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A model as declared: which weights, and what of its answers is wanted.
 
     `weights` is a name of the model list or a path to .onnx / OpenVINO .xml. `classes` None means all.
     `input_size` is (width, height) in pixels, None for the model's own. `max_batch` None lets the engine choose.
+    `server` says where backend `oip` finds it.
     """
 
     name: str
@@ -73,6 +105,7 @@ class ModelSpec:
     device: str | None = None
     precision: Precision = Precision.AUTO
     max_batch: int | None = None
+    server: Server | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +150,19 @@ class JsonlSink:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Everything the user declared. `models` is keyed by name; camera names are unique."""
+    """Everything the user declared. `models` is keyed by name; camera names are unique.
+
+    `workers` are the decoding processes of `pooled` and `remote` (None: chosen from the load), `streams_per_pod` says how
+    many streams a pod of `sliced`, `mps` or `mig` carries.
+    """
 
     objective: Objective
     models: Mapping[str, ModelSpec]
     cameras: tuple[CameraSpec, ...]
     pace: Pace = Pace.LIVE
-    topology: str = "pooled"
+    topology: Topology = Topology.POOLED
+    workers: int | None = None
+    streams_per_pod: int = 1
     machine: Machine | None = None
     store: Store | None = None
     sinks: tuple[JsonlSink, ...] = ()
@@ -165,7 +204,7 @@ def mailbox_depth(objective: Objective, pace: Pace, fps: float, freshness: Fresh
     A mailbox of one starves fast cameras when the machine is overloaded; with this depth cameras of different rates lose
     about the same share of their frames.
     """
-    if pace is Pace.LOSSLESS:
+    if pace is not Pace.LIVE:
         return LOSSLESS_DEPTH
     if freshness is Freshness.LATEST:
         return 1

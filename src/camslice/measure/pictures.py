@@ -10,7 +10,7 @@ from camslice.engine.make import make_engine
 from camslice.engine.protocol import Batch, InferenceTimes, Outputs
 from camslice.engine.slots import Layout
 from camslice.engine.threads import inference_threads
-from camslice.fleet.geometry import Letterbox, Region
+from camslice.fleet.geometry import Region
 from camslice.fleet.types import ModelSpec
 from camslice.models.decoders.make import make_decoder
 from camslice.models.detections import Detections
@@ -67,9 +67,7 @@ class PictureDetector:
         waiting[answer.index] = answer.detections
 
     def _start(self, batch: Batch, index: int, picture: Picture) -> None:
-        size = self._info.input
-        region = Region(0, 0, picture.width, picture.height)
-        letterbox = Letterbox.fit(region, size.width, size.height, centred=size.centred, even=False)
+        letterbox = self._engine.fit(Region(0, 0, picture.width, picture.height))
         picture.scale_into(batch.slot_for(0, letterbox), letterbox)
 
         def done(batch: Batch, outputs: Outputs, times: InferenceTimes, error: Exception | None) -> None:

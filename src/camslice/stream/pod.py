@@ -103,8 +103,7 @@ class Pod:
         spec = message.spec
         scheduler = self._scheduler(spec.name)
         try:
-            decode = make_decoder(message.info, confidence=spec.confidence, nms_iou=spec.nms_iou, classes=spec.classes)
-            engine = make_engine(message.info, spec, threads=self._configured.threads)
+            model = _loaded(message, self._configured.threads)
         except CamsliceError as error:
             self._not_loaded(scheduler, spec.name, str(error))
             return
@@ -112,8 +111,8 @@ class Pod:
             log.exception("model %s could not be loaded", spec.name)
             self._not_loaded(scheduler, spec.name, f"could not be loaded: {error}")
             return
-        before = scheduler.use(LoadedModel(engine, decode, message.info.input.centred, message.number))
-        info = engine.info
+        before = scheduler.use(model)
+        info = model.engine.info
         self._say(
             ModelLoaded(
                 spec.name,
@@ -143,12 +142,19 @@ class Pod:
     def _scheduler(self, model: str) -> Scheduler:
         if model not in self._schedulers:
             configured = self._configured
-            latency_ms = None if configured.pace is Pace.LOSSLESS else configured.objective.latency_ms
+            latency_ms = configured.objective.latency_ms if configured.pace is Pace.LIVE else None
 
             def stopped(reason: str) -> None:
                 self._say(ModelStopped(model, reason))
 
-            self._schedulers[model] = Scheduler(latency_ms, self._ledger, self._outbox, self._previews, stopped)
+            self._schedulers[model] = Scheduler(
+                latency_ms,
+                self._ledger,
+                self._outbox,
+                self._previews,
+                stopped,
+                one_at_a_time=configured.pace is Pace.CLOSED_LOOP,
+            )
         return self._schedulers[model]
 
     def _add(self, message: AddCamera) -> None:
@@ -198,6 +204,24 @@ class Pod:
                 self._pipe.send(message)
             except OSError:
                 return  # the main thread sees the same end of the pipe
+
+
+def _loaded(message: LoadModel, threads: int) -> LoadedModel:
+    """The engine, and the decoder that reads its answers. Raises CamsliceError."""
+    spec = message.spec
+    engine = make_engine(message.info, spec, threads=threads)
+    try:
+        decode = make_decoder(
+            message.info,
+            confidence=spec.confidence,
+            nms_iou=spec.nms_iou,
+            classes=spec.classes,
+            ready_boxes=engine.info.ready_boxes,
+        )
+    except BaseException:
+        engine.close()
+        raise
+    return LoadedModel(engine, decode, message.number)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -12,11 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from camslice.engine.protocol import Batch, Engine, InferenceTimes, Outputs
 from camslice.fleet.accounting import Fate
 from camslice.fleet.deadlines import DeadlineQueue
+from camslice.fleet.errors import EngineAwayError, TooLateError
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.fleet.stages import StageTimes
 from camslice.models.decoders.protocol import OutputDecoder
@@ -47,11 +47,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """An engine with the meaning of its answers. `centred`: where it expects the padding; `number` marks its results."""
+    """An engine with the meaning of its answers; `number` marks its results."""
 
     engine: Engine
     decode: OutputDecoder
-    centred: bool
     number: int
 
 
@@ -69,8 +68,13 @@ class Scheduler:
         previews: Previews,
         on_stopped: Callable[[str], None],
         clock_ns: Callable[[], int] = time.monotonic_ns,
+        *,
+        one_at_a_time: bool = False,
     ) -> None:
-        """`latency_ms` None: pace `lossless`, in which `offer` waits for room and nothing goes stale."""
+        """`latency_ms` None: pace `lossless`, in which `offer` waits for room and nothing goes stale.
+
+        `one_at_a_time`: `offer` also waits until its frame has met its fate, which closes the loop of a measurement."""
+        self._one_at_a_time = one_at_a_time
         self._clock_ns = clock_ns
         self._latency_ns = None if latency_ms is None else int(latency_ms * 1e6)
         self._ledger = ledger
@@ -156,6 +160,15 @@ class Scheduler:
             if pushed_out is not None:
                 self._ledger.ended(row, pushed_out.handle, Fate.SUPERSEDED)
         self._pump()
+        if self._one_at_a_time:
+            self._wait_until_done(row, stopping)
+
+    def _wait_until_done(self, row: int, stopping: threading.Event) -> None:
+        while not stopping.is_set():
+            with self._lock:
+                if not self._busy_with(row) or self._rooms[row].wait(_LOOK_AGAIN_S):
+                    return
+            self._pump()
 
     def _wait_for_room(self, row: int, stopping: threading.Event) -> bool:
         """Wait until this stream may bring a frame; False when it is to stop instead."""
@@ -195,7 +208,7 @@ class Scheduler:
                 break
             self._at_work[request.row] += 1
             taken.append(request)
-            if self._latency_ns is None:
+            if self._latency_ns is None and not self._one_at_a_time:
                 self._rooms[request.row].notify()
         return taken
 
@@ -216,7 +229,7 @@ class Scheduler:
             self._finish(model, batch, requests, letterboxes, (taken_ns, scaled_ns), outputs, times, error)
 
         try:
-            batch.start(len(requests), done)
+            batch.start(len(requests), done, self._deadline_ns(requests))
         except Exception as error:  # noqa: BLE001 (whatever a backend raises fails these frames, counted and logged)
             self._fail(requests, error)
             batch.release()
@@ -225,11 +238,10 @@ class Scheduler:
         self, model: LoadedModel, batch: Batch, taken: Sequence[Request], now_ns: int
     ) -> tuple[list[Request], list[Letterbox]]:
         """Scale every region into its slot. A picture that cannot be scaled fails alone: that is no fault of the model."""
-        info = model.engine.info
         requests: list[Request] = []
         letterboxes: list[Letterbox] = []
         for request in taken:
-            letterbox = _letterbox(request.region, info.input_width, info.input_height, model.centred)
+            letterbox = model.engine.fit(request.region)
             try:
                 request.frame.picture.scale_into(batch.slot_for(len(requests), letterbox), letterbox)
                 self._previews.offer(request.row, request.frame, now_ns)
@@ -282,8 +294,18 @@ class Scheduler:
             self._leave(requests)
 
     def _fail(self, requests: Sequence[Request], error: Exception) -> None:
-        """These frames failed; so many failures in a row stop the model, and every waiting frame fails with it."""
+        """These frames failed; so many failures in a row stop the model, and every waiting frame fails with it.
+
+        What came too late is `stale`, and an engine out of reach looks for its way back itself: neither speaks against the
+        model.
+        """
+        if isinstance(error, TooLateError):
+            self._end(requests, Fate.STALE)
+            return
         log.warning("%d frame(s) failed: %s", len(requests), error, exc_info=log.isEnabledFor(logging.DEBUG))
+        if isinstance(error, EngineAwayError):
+            self._end(requests, Fate.FAILED)
+            return
         reason = None
         with self._lock:
             self._errors_in_a_row += 1
@@ -299,6 +321,18 @@ class Scheduler:
         if reason:
             self._on_stopped(reason)
 
+    def _end(self, requests: Sequence[Request], fate: Fate) -> None:
+        """These requests met the same fate."""
+        with self._lock:
+            for request in requests:
+                self._ledger.ended(request.row, request.handle, fate)
+            self._leave(requests)
+
+    def _deadline_ns(self, requests: Sequence[Request]) -> int | None:
+        if self._latency_ns is None:
+            return None
+        return min(request.frame.stamp.captured_ns for request in requests) + self._latency_ns
+
     def _everything_waiting(self) -> list[Request]:
         requests: list[Request] = []
         while len(self._queue):
@@ -310,16 +344,13 @@ class Scheduler:
         """These requests are no longer at work. Lock is held."""
         for request in requests:
             self._at_work[request.row] -= 1
+            if self._one_at_a_time:
+                self._rooms[request.row].notify()
         if self._closing:
             self._left.notify_all()
 
     def _busy_with(self, row: int) -> bool:
         return bool(self._queue.waiting(row) or self._at_work[row])
-
-
-@lru_cache(maxsize=4096)
-def _letterbox(region: Region, width: int, height: int, centred: bool) -> Letterbox:
-    return Letterbox.fit(region, width, height, centred=centred)
 
 
 def _record(
@@ -333,15 +364,15 @@ def _record(
     """The stage clock. `queue` is the mailbox (from the decoder's stamp on) and the engine's own waiting."""
     stamp = request.frame.stamp
     taken_ns, scaled_ns = stamps
-    waited_ns = (taken_ns - stamp.decoded_ns) + (times.began_ns - scaled_ns)
+    waited_ns = (taken_ns - stamp.decoded_ns) + (times.began_ns - scaled_ns) + times.queue_ns
     stages = StageTimes(
         decode=(stamp.decoded_ns - stamp.captured_ns) / 1e6,
         gate=0.0,
-        preprocess=(scaled_ns - taken_ns) / 1e6,
+        preprocess=(scaled_ns - taken_ns + times.preprocess_ns) / 1e6,
         queue=waited_ns / 1e6,
         network=times.network_ns / 1e6,
-        inference=(times.ended_ns - times.began_ns - times.network_ns) / 1e6,
-        postprocess=(finished_ns - times.ended_ns) / 1e6,
+        inference=times.inference_ns / 1e6,
+        postprocess=(finished_ns - times.ended_ns + times.postprocess_ns) / 1e6,
         total=(finished_ns - stamp.captured_ns) / 1e6,
     )
     return Record(

@@ -13,7 +13,7 @@ from camslice.fleet.spec_keys import FleetKeys
 from camslice.fleet.yaml_lines import KeyPath
 
 MAPPINGS: list[KeyPath] = [(), ("objective",), ("models", "any"), ("cameras", 0), ("machine",), ("store",), ("sinks", 0)]
-LATER = ("zones", "rules", "masks", "substream", "stream", "workers", "network", "policy")
+LATER = ("zones", "rules", "masks", "substream", "stream", "network", "policy")
 
 
 def properties(schema: object) -> Iterator[tuple[str, dict[str, object]]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from camslice.engine.protocol import EngineInfo, InferenceTimes, OnDone
-from camslice.fleet.geometry import Letterbox
+from camslice.fleet.geometry import Letterbox, Region
 from camslice.models.detections import Detections
 from camslice.video.frame import Frame, FrameStamp
 from camslice.video.slot import RgbSlot, Slot
@@ -50,7 +50,8 @@ class FakeBatch:
     def slot_for(self, index: int, letterbox: Letterbox) -> Slot:
         return self._slot
 
-    def start(self, count: int, on_done: OnDone) -> None:
+    def start(self, count: int, on_done: OnDone, deadline_ns: int | None = None) -> None:
+        self.deadline_ns = deadline_ns
         self.count, self.on_done, self.began_ns = count, on_done, self._engine.clock()
         self._engine.running.append(self)
 
@@ -68,6 +69,9 @@ class FakeEngine:
         self.running: deque[FakeBatch] = deque()
         self.wake: Callable[[], None] = lambda: None
         self.info = EngineInfo("fake", "test", "fp32", 32, 32, max_batch, batches, 1, "0" * 64)
+
+    def fit(self, region: Region) -> Letterbox:
+        return Letterbox.fit(region, 32, 32, centred=False)
 
     def acquire(self) -> FakeBatch | None:
         return self.free.popleft() if self.free else None

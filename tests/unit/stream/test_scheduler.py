@@ -31,7 +31,7 @@ class Bench:
         previews = Previews(memoryview(bytearray(previews_bytes(ROWS))))
         self.scheduler = Scheduler(latency_ms, self.ledger, Outbox(shared), previews, self.stopped.append, self.clock)
         self.engine = FakeEngine(self.clock, batches, max_batch)
-        self.scheduler.use(LoadedModel(self.engine, nothing_found, centred=False, number=0))
+        self.scheduler.use(LoadedModel(self.engine, nothing_found, number=0))
         for row in range(ROWS):
             self.scheduler.open(row, depth)
 
@@ -144,7 +144,7 @@ def test_a_model_is_replaced_between_two_frames_without_losing_one() -> None:
     bench.offer()
     bench.offer()
     other = FakeEngine(bench.clock)
-    before = bench.scheduler.use(LoadedModel(other, nothing_found, centred=False, number=1))
+    before = bench.scheduler.use(LoadedModel(other, nothing_found, number=1))
     assert before is not None
     assert before.engine is bench.engine
     bench.engine.finish()
@@ -205,7 +205,7 @@ class Life(RuleBasedStateMachine):
         while self.bench.engine.running:
             self.bench.engine.finish()
         engine = FakeEngine(self.bench.clock, 2, 2)
-        self.bench.scheduler.use(LoadedModel(engine, nothing_found, centred=True, number=0))
+        self.bench.scheduler.use(LoadedModel(engine, nothing_found, number=0))
         self.bench.engine = engine
 
     @invariant()

@@ -23,13 +23,16 @@ def make_decoder(
     classes: tuple[str, ...] | None = None,
     multi_label: bool = False,
     max_detections: int = 300,
+    ready_boxes: bool = False,
 ) -> OutputDecoder:
-    """Make the decoder of `info.decoder` for its input size.
+    """Make the decoder of `info.decoder` for its input size; with `ready_boxes`, the one for an engine that answers boxes.
 
     `classes` are the names to report, None for those that `info` wants. Raises ModelError for names the model does not know.
     """
     wanted = info.wanted if classes is None else class_ids(info.name, info.labels, classes)
     selection = Selection(confidence, nms_iou, wanted, multi_label, max_detections)
+    if ready_boxes:
+        return EndToEndDecoder(selection)
     match info.decoder:
         case "yolox":
             return YoloxDecoder(info.input.width, info.input.height, selection)
