@@ -1,0 +1,1 @@
+"""How pods share an accelerator: one file per topology, all behind `sharing.Sharing`."""
