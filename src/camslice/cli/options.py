@@ -14,7 +14,7 @@ MODEL_HELP = "a name of the model list, or a path to .onnx / OpenVINO .xml"
 
 AcceptLicences = Annotated[list[str] | None, typer.Option("--accept-licence", help="accept this licence", metavar="SPDX")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
-Engine = Annotated[str, typer.Option(help="openvino or onnxruntime")]
+Engine = Annotated[str, typer.Option(help="openvino, onnxruntime or ultralytics")]
 ModelArgument = Annotated[str, typer.Argument(help=MODEL_HELP, metavar="MODEL")]
 NmsIou = Annotated[float, typer.Option(help="overlap above which a weaker box of the same class is dropped", max=1.0)]
 PrecisionOption = Annotated[str, typer.Option("--precision", help="auto, bf16 or fp32")]

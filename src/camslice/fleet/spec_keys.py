@@ -65,7 +65,10 @@ class ModelKeys(Keys):
 
     weights: Annotated[
         Text,
-        Field(description="A name of the model list (`camslice models list`) or a path to .onnx or OpenVINO .xml."),
+        Field(
+            description="A name of the model list (`camslice models list`) or a path to .onnx or OpenVINO .xml; "
+            "with engine ultralytics .pt, too."
+        ),
         Allowed("a name of `camslice models list` or a path to an .onnx or .xml file"),
     ]
     classes: Annotated[
@@ -103,9 +106,9 @@ class ModelKeys(Keys):
         Allowed("a path to a text file"),
     ] = None
     engine: Annotated[
-        Literal["openvino", "onnxruntime"],
+        Literal["openvino", "onnxruntime", "ultralytics"],
         Field(description="The library that runs the model."),
-        Allowed("openvino or onnxruntime"),
+        Allowed("openvino, onnxruntime or ultralytics"),
     ] = "openvino"
     device: Annotated[
         Text | None,

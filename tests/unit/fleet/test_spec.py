@@ -189,7 +189,10 @@ WRONG = [
     (with_model("weights: a, input_size: true"), ["models.people.input_size: true is not"]),
     (with_model("weights: a, classes: [no]"), ["models.people.classes[0]: false is not allowed; write text, in quotes"]),
     (with_model("weights: a, classes: person"), ['models.people.classes: "person" is not', "a list"]),
-    (with_model("weights: a, engine: tensorrt"), ['models.people.engine: "tensorrt" is not', "openvino or onnxruntime"]),
+    (
+        with_model("weights: a, engine: tensorrt"),
+        ['models.people.engine: "tensorrt" is not', "openvino, onnxruntime or ultralytics"],
+    ),
     (with_model("weights: a, precision: int8"), ["models.people.precision: int8 is not there yet", "auto, bf16 or fp32"]),
     (with_model("weights: a, max_batch: 0"), ["models.people.max_batch: 0 is not", "1 to 256"]),
     (with_model("weights: a, max_batch: 0x" + "f" * 9000), ["models.people.max_batch: a number with so many digits is not"]),
