@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import numpy as np
@@ -22,6 +23,22 @@ class Layout(StrEnum):
     RGB = "rgb"
 
 
+InputArray = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+InputShape = tuple[tuple[int, ...], type[np.uint8] | type[np.float32]]
+
+
+def input_shapes(layout: Layout, max_batch: int, width: int, height: int) -> dict[str, InputShape]:
+    """Shape and type of each input of a graph that reads slots of `layout`, by name."""
+    if layout is Layout.RGB:
+        return {"rgb": ((max_batch, height, width, 3), np.uint8)}
+    return {
+        "y": ((max_batch, 1, height, width), np.uint8),
+        "u": ((max_batch, 1, height // 2, width // 2), np.uint8),
+        "v": ((max_batch, 1, height // 2, width // 2), np.uint8),
+        "colour": ((max_batch, 3, 4), np.float32),
+    }
+
+
 class SlotArrays:
     """Input arrays of one batch, by name of the graph's input, and the slots that are views of them.
 
@@ -29,24 +46,24 @@ class SlotArrays:
     elsewhere than the one before, which for a fixed camera is once.
     """
 
-    def __init__(self, layout: Layout, max_batch: int, width: int, height: int, pad: int) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        max_batch: int,
+        width: int,
+        height: int,
+        pad: int,
+        arrays: Mapping[str, InputArray] | None = None,
+    ) -> None:
+        """`arrays` of `input_shapes` are used where they lie; without them the slots get memory of their own."""
         self._pad = pad
         self._letterboxes: list[tuple[int, int, int, int] | None] = [None] * max_batch
-        self.arrays: dict[str, npt.NDArray[np.uint8] | npt.NDArray[np.float32]]
-        self._slots: list[Slot]
-        if layout is Layout.I420:
-            y = np.empty((max_batch, 1, height, width), np.uint8)
-            u = np.empty((max_batch, 1, height // 2, width // 2), np.uint8)
-            v = np.empty_like(u)
-            colour = np.tile(_GREY, (max_batch, 1, 1))
-            self.arrays = {"y": y, "u": u, "v": v, "colour": colour}
-            self._slots = [I420Slot(y[i, 0], u[i, 0], v[i, 0], colour[i]) for i in range(max_batch)]
-        else:
-            rgb = np.empty((max_batch, height, width, 3), np.uint8)
-            self.arrays = {"rgb": rgb}
-            self._slots = [RgbSlot(rgb[i]) for i in range(max_batch)]
+        self.arrays: Mapping[str, InputArray] = arrays or _new_arrays(input_shapes(layout, max_batch, width, height))
+        self._slots = [_slot_of(layout, self.arrays, index) for index in range(max_batch)]
         for slot in self._slots:
             _fill(slot, pad)
+            if isinstance(slot, I420Slot):
+                slot.colour[:] = _GREY
 
     def slot_for(self, index: int, letterbox: Letterbox) -> Slot:
         """Slot `index`, padded for a picture that will be drawn at `letterbox`."""
@@ -56,6 +73,30 @@ class SlotArrays:
             self._letterboxes[index] = place
             _fill(slot, self._pad)
         return slot
+
+    def copy_to(self, index: int, slot: Slot) -> None:
+        """Copy the picture in slot `index`, padding included, into a slot of the same kind elsewhere."""
+        mine = self._slots[index]
+        if isinstance(mine, I420Slot) and isinstance(slot, I420Slot):
+            slot.y[:], slot.u[:], slot.v[:], slot.colour[:] = mine.y, mine.u, mine.v, mine.colour
+        elif isinstance(mine, RgbSlot) and isinstance(slot, RgbSlot):
+            slot.rgb[:] = mine.rgb
+        else:
+            raise TypeError("pictures can be copied between slots of one layout only")
+
+
+def _new_arrays(shapes: Mapping[str, InputShape]) -> dict[str, InputArray]:
+    return {
+        name: np.empty(shape, np.uint8) if kind is np.uint8 else np.empty(shape, np.float32)
+        for name, (shape, kind) in shapes.items()
+    }
+
+
+def _slot_of(layout: Layout, arrays: Mapping[str, InputArray], index: int) -> Slot:
+    if layout is Layout.RGB:
+        return RgbSlot(arrays["rgb"][index].view(np.uint8))
+    y, u, v = (arrays[name][index, 0].view(np.uint8) for name in "yuv")
+    return I420Slot(y, u, v, arrays["colour"][index].view(np.float32))
 
 
 def _fill(slot: Slot, pad: int) -> None:
