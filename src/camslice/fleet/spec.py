@@ -17,6 +17,7 @@ from camslice.fleet.errors import FleetError
 from camslice.fleet.spec_cameras import CameraList
 from camslice.fleet.spec_errors import raise_all, sentences
 from camslice.fleet.spec_keys import CameraKeys, FleetKeys, ModelKeys
+from camslice.fleet.spec_server import ServerDeclarations
 from camslice.fleet.spec_sources import resolved, store_url, weights_path
 from camslice.fleet.types import (
     Backend,
@@ -28,6 +29,7 @@ from camslice.fleet.types import (
     Objective,
     Pace,
     Precision,
+    Server,
     Store,
     Topology,
 )
@@ -100,7 +102,9 @@ def _fleet(keys: FleetKeys, document: Document, base_dir: Path, environ: Mapping
     cameras = CameraList(document, keys.models, base_dir, environ)
     for index, camera in enumerate(keys.cameras):
         cameras.add(camera, ("cameras", index))
-    mistakes = list(cameras.mistakes)
+    servers = ServerDeclarations(document, base_dir, environ)
+    server_of = {name: servers.read(name, model) for name, model in keys.models.items()}
+    mistakes = servers.mistakes + cameras.mistakes
     store = None
     if keys.store is not None:
         try:
@@ -115,7 +119,7 @@ def _fleet(keys: FleetKeys, document: Document, base_dir: Path, environ: Mapping
             keys.objective.drop_rate,
             keys.objective.usd_per_camera_month,
         ),
-        models={name: _model(name, model, base_dir, environ) for name, model in keys.models.items()},
+        models={name: _model(name, model, server_of[name], base_dir, environ) for name, model in keys.models.items()},
         cameras=tuple(cameras.cameras),
         pace=Pace(keys.pace),
         topology=Topology(keys.topology),
@@ -127,7 +131,7 @@ def _fleet(keys: FleetKeys, document: Document, base_dir: Path, environ: Mapping
     )
 
 
-def _model(name: str, keys: ModelKeys, base_dir: Path, environ: Mapping[str, str]) -> ModelSpec:
+def _model(name: str, keys: ModelKeys, server: Server | None, base_dir: Path, environ: Mapping[str, str]) -> ModelSpec:
     return ModelSpec(
         name=name,
         weights=weights_path(keys.weights, base_dir, environ),
@@ -141,4 +145,5 @@ def _model(name: str, keys: ModelKeys, base_dir: Path, environ: Mapping[str, str
         device=keys.device,
         precision=Precision(keys.precision),
         max_batch=keys.max_batch,
+        server=server,
     )

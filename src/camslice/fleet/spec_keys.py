@@ -60,6 +60,52 @@ class ObjectiveKeys(Keys):
     ] = 1.0
 
 
+class ServerKeys(Keys):
+    """A server that speaks the Open Inference Protocol, and how to reach it."""
+
+    url: Annotated[
+        Text,
+        Field(
+            description="grpc://HOST:PORT, grpcs://HOST:PORT (TLS), unix:/PATH or unix-abstract:NAME. ${NAME} stands for an "
+            "environment variable."
+        ),
+        Allowed("an address such as grpc://10.0.0.7:8500"),
+    ]
+    model: Annotated[
+        Text | None,
+        Field(description="The model's name there; the name of the weights when left out."),
+        Allowed("the model's name on the server"),
+    ] = None
+    token: Annotated[
+        Text | None,
+        Field(description="What the server asks for, such as ${NAME}, which stands for an environment variable."),
+        Allowed("a token, best as ${NAME} of an environment variable"),
+    ] = None
+    ca: Annotated[
+        Text | None,
+        Field(description="A PEM file with the authorities to trust; the system's when left out."),
+        Allowed("a path to a PEM file"),
+    ] = None
+    certificate: Annotated[
+        Text | None,
+        Field(description="A PEM file with our own certificate, for servers that ask for one."),
+        Allowed("a path to a PEM file"),
+    ] = None
+    key: Annotated[
+        Text | None,
+        Field(description="A PEM file with the private key of `certificate`."),
+        Allowed("a path to a PEM file"),
+    ] = None
+    transport: Annotated[
+        Literal["auto", "shared_memory", "inline", "jpeg", "tensor"],
+        Field(
+            description="How pictures travel. auto takes shared memory on one host, else measures which of inline (bytes as "
+            "they are) and jpeg is faster; tensor sends the network's own float32 input, for comparison."
+        ),
+        Allowed("auto, shared_memory, inline, jpeg or tensor"),
+    ] = "auto"
+
+
 class ModelKeys(Keys):
     """A model: which weights, and what of its answers is wanted."""
 
@@ -106,9 +152,9 @@ class ModelKeys(Keys):
         Allowed("a path to a text file"),
     ] = None
     engine: Annotated[
-        Literal["openvino", "onnxruntime", "ultralytics"],
-        Field(description="The library that runs the model."),
-        Allowed("openvino, onnxruntime or ultralytics"),
+        Literal["openvino", "onnxruntime", "ultralytics", "oip"],
+        Field(description="The library that runs the model; oip is a server that speaks the Open Inference Protocol."),
+        Allowed("openvino, onnxruntime, ultralytics or oip"),
     ] = "openvino"
     device: Annotated[
         Text | None,
@@ -124,6 +170,11 @@ class ModelKeys(Keys):
         int | None,
         Field(ge=1, le=256, description="The most pictures in one request; the engine chooses when left out."),
         Allowed("a whole number from 1 to 256"),
+    ] = None
+    server: Annotated[
+        ServerKeys | None,
+        Field(description="Where `engine: oip` finds the model."),
+        Allowed("a mapping such as {url: grpc://10.0.0.7:8500}"),
     ] = None
 
 

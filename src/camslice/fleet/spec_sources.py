@@ -65,6 +65,11 @@ def resolved(path: str, base_dir: Path, environ: Mapping[str, str]) -> str:
     return os.path.normpath(base_dir / path)
 
 
+def expanded(template: str, environ: Mapping[str, str]) -> str:
+    """`template` with each `${NAME}` replaced by that variable of `environ`."""
+    return _expand(template, environ)[0]
+
+
 def _expand(template: str, environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
     """`template` with its `${NAME}` replaced once, and what they were replaced by."""
     if "${" in _VARIABLE.sub("", template):

@@ -70,9 +70,22 @@ class Objective:
     usd_per_camera_month: float | None = None
 
 
+class Transport(StrEnum):
+    """How pictures get to a server."""
+
+    AUTO = "auto"
+    """Shared memory on one host, else `inline` or `jpeg`, whichever is measured to be faster."""
+    SHARED_MEMORY = "shared_memory"
+    INLINE = "inline"
+    """The bytes of the pictures, within the request."""
+    JPEG = "jpeg"
+    TENSOR = "tensor"
+    """The network's own float32 input, within the request: four times the bytes, for comparison."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a model is served by the Open Inference Protocol: `url` is grpc://HOST:PORT, grpcs://HOST:PORT or
+    """Where a model is served by the Open Inference Protocol: `url` is grpc://HOST:PORT, grpcs://HOST:PORT, unix:/PATH or
     unix-abstract:NAME, `model` its name there (None: the name of the weights). Certificates are paths of PEM files.
     """
 
@@ -82,6 +95,7 @@ class Server:
     ca: str | None = None
     certificate: str | None = None
     key: str | None = None
+    transport: Transport = Transport.AUTO
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,7 @@ WRONG = [
     (with_model("weights: a, classes: person"), ['models.people.classes: "person" is not', "a list"]),
     (
         with_model("weights: a, engine: tensorrt"),
-        ['models.people.engine: "tensorrt" is not', "openvino, onnxruntime or ultralytics"],
+        ['models.people.engine: "tensorrt" is not', "openvino, onnxruntime, ultralytics or oip"],
     ),
     (with_model("weights: a, precision: int8"), ["models.people.precision: int8 is not there yet", "auto, bf16 or fp32"]),
     (with_model("weights: a, max_batch: 0"), ["models.people.max_batch: 0 is not", "1 to 256"]),
