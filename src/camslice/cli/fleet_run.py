@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -16,11 +15,11 @@ from camslice.cli.preparation import refuse_if_no_camera_can_start, resolved_mod
 from camslice.cli.session import Listen, Session
 from camslice.cli.signals import Signals
 from camslice.cli.summary import no_camera_started, objective_met, print_summary
+from camslice.cli.token import read_token
+from camslice.fleet.address import parse_listen, require_token
 from camslice.fleet.errors import CamsliceError, FleetError, SourceError
 from camslice.fleet.types import Fleet
 from camslice.models.licences import accepting
-from camslice.web.address import parse_listen
-from camslice.web.server import require_token
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +61,8 @@ def run_fleet(
 def listening(address: str, token_file: Path | None) -> Listen:
     """Read HOST:PORT and the token. Raises CamsliceError, also when the address is open to others and there is no token."""
     host, port = parse_listen(address)
-    token = os.environ.get("CAMSLICE_TOKEN") or None
-    if token_file is not None:
-        try:
-            token = token_file.read_text().strip()
-        except OSError as error:
-            raise FleetError(f"--token-file {token_file}: {error.strerror}; name a file that can be read.") from error
-    require_token(host, token)
+    token = read_token(token_file)
+    require_token(host, token, "the page")
     return Listen(host, port, token)
 
 

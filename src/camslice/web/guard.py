@@ -19,7 +19,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from camslice.web.address import is_loopback
+from camslice.fleet.address import is_loopback
 from camslice.web.answers import answer
 
 _OPEN_PATHS = frozenset({"/healthz"})

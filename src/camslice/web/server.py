@@ -8,25 +8,11 @@ import threading
 import uvicorn
 from starlette.types import ASGIApp
 
+from camslice.fleet.address import bound_socket, url_of
 from camslice.fleet.errors import MachineError
-from camslice.web.address import bound_socket, is_loopback, url_of
 
 _START_S = 20.0
 _STOP_S = 5.0
-_SHORTEST_TOKEN = 16
-
-
-def require_token(host: str, token: str | None) -> None:
-    """Raise MachineError when `host` can be reached from other machines and `token` is missing or easily guessed."""
-    if token is not None and len(token) < _SHORTEST_TOKEN:
-        raise MachineError(
-            f"the token is too short: use {_SHORTEST_TOKEN} characters or more, such as `openssl rand -hex 16` gives"
-        )
-    if token is None and not is_loopback(host):
-        raise MachineError(
-            f"the page would be open to everyone who can reach {host or 'any address of this machine'}: set a token "
-            "(CAMSLICE_TOKEN or --token-file), or listen on 127.0.0.1"
-        )
 
 
 class WebServer:

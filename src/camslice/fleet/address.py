@@ -1,4 +1,4 @@
-"""Addresses to listen on: what they mean, and taking them."""
+"""Addresses to listen on: what they mean, who may reach them, and taking them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import ipaddress
 import socket
 
 from camslice.fleet.errors import MachineError
+
+_SHORTEST_TOKEN = 16
 
 
 def parse_listen(text: str) -> tuple[str, int]:
@@ -29,6 +31,22 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def require_token(host: str, token: str | None, what: str) -> None:
+    """Raise MachineError when `host` can be reached from other machines and `token` is missing or easily guessed.
+
+    `what` would be open, such as "the page".
+    """
+    if token is not None and len(token) < _SHORTEST_TOKEN:
+        raise MachineError(
+            f"the token is too short: use {_SHORTEST_TOKEN} characters or more, such as `openssl rand -hex 16` gives"
+        )
+    if token is None and not is_loopback(host):
+        raise MachineError(
+            f"{what} would be open to everyone who can reach {host or 'any address of this machine'}: set a token "
+            "(CAMSLICE_TOKEN or --token-file), or listen on 127.0.0.1"
+        )
 
 
 def url_of(host: str, port: int) -> str:
