@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from camslice.engine.protocol import Batch, Engine, InferenceTimes, Outputs
+from camslice.engine.service_time import ServiceTime
 from camslice.fleet.accounting import Fate
 from camslice.fleet.deadlines import DeadlineQueue
 from camslice.fleet.errors import EngineAwayError, TooLateError
@@ -24,7 +25,6 @@ from camslice.models.detections import Detections
 from camslice.stream.ledger import Ledger
 from camslice.stream.outbox import Outbox, Record
 from camslice.stream.previews import Previews
-from camslice.stream.service_time import ServiceTime
 from camslice.video.frame import Frame
 
 log = logging.getLogger(__name__)

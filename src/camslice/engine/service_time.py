@@ -13,8 +13,9 @@ class ServiceTime:
     The mean alone is too hopeful: with it, half of the frames that are started at the edge of their deadline end behind it.
     """
 
-    def __init__(self) -> None:
-        self._mean_ns = 0.0
+    def __init__(self, first_ns: float = 0.0) -> None:
+        """`first_ns` is what is known before the first frame."""
+        self._mean_ns = first_ns
         self._deviation_ns = 0.0
 
     @property

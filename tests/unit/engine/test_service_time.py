@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from camslice.stream.service_time import ServiceTime
+from camslice.engine.service_time import ServiceTime
 
 MS = 1_000_000
 
@@ -35,3 +35,10 @@ def test_frames_given_up_lower_an_estimate_that_may_be_out_of_date() -> None:
     for _ in range(300):
         service.doubt()
     assert service.expected_ns < before_ns / 10
+
+
+def test_what_was_measured_beforehand_is_expected_from_the_first_frame_on() -> None:
+    service = ServiceTime(first_ns=30 * MS)
+    assert service.expected_ns == 30 * MS
+    service.note(30 * MS)
+    assert service.expected_ns == 30 * MS
