@@ -16,14 +16,14 @@ _OLDEST_OPSET = 13
 
 
 def with_u8_input(path: Path, layout: Layout, spec: InputSpec, width: int, height: int) -> bytes:
-    """The model at `path` with inputs y, u, v, colour (or rgb) as `SlotArrays` has them, serialised."""
+    """The model at `path` with inputs y, u, v, colour (or rgb, or tensor) as `SlotArrays` has them, serialised."""
     model = onnx.load(path)
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), _OLDEST_OPSET)
     if opset < _OLDEST_OPSET:
         model = onnx.version_converter.convert_version(model, _OLDEST_OPSET)
     original = model.graph.input[0]
     graph = _Prefix(original.type.tensor_type.elem_type, spec.scale, bgr=spec.channels == "bgr")
-    inputs = graph.from_i420(width, height) if layout is Layout.I420 else graph.from_rgb(width, height)
+    inputs = {Layout.I420: graph.from_i420, Layout.RGB: graph.from_rgb, Layout.TENSOR: graph.bare}[layout](width, height)
     graph.finish(original.name)
     del model.graph.input[0]
     for i, each in enumerate(inputs):
@@ -67,6 +67,11 @@ class _Prefix:
         planes = self._add("Transpose", self._float("rgb"), perm=[0, 3, 1, 2])
         self._picture = self._add("Mul", planes, self._constant(np.float32(self._scale)))
         return [_input("rgb", TensorProto.UINT8, [height, width, 3])]
+
+    def bare(self, width: int, height: int) -> list[onnx.ValueInfoProto]:
+        self._picture = "tensor"
+        self._bgr = False  # whoever made the tensor has seen to it
+        return [_input("tensor", TensorProto.FLOAT, [3, height, width])]
 
     def finish(self, name: str) -> None:
         """Name the result as the model's own input."""

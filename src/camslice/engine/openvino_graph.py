@@ -1,4 +1,5 @@
-"""Pre-processing as part of an OpenVINO graph: u8 planes or u8 RGB in, the model's own floats behind it.
+"""Pre-processing as part of an OpenVINO graph: u8 planes or u8 RGB in, the model's own floats behind it. (Or no pre-processing:
+layout `tensor` is the bare network.)
 
 Colour is a row of numbers per picture (`I420Slot.colour`), so pictures of different matrix and range share one graph and
 one batch. Chroma is converted at its own half resolution and only its contribution is enlarged; measured here against a
@@ -20,11 +21,12 @@ def with_u8_input(model: ov.Model, layout: Layout, spec: InputSpec, width: int, 
     original = model.inputs[0]
     batch = original.get_partial_shape()[0]
     float_type = original.get_element_type()
-    if layout is Layout.I420:
-        parameters, rgb = _from_i420(batch, width, height, spec.scale)
+    if layout is Layout.TENSOR:
+        parameters, picture = _bare(batch, width, height)
     else:
-        parameters, rgb = _from_rgb(batch, width, height, spec.scale)
-    picture = op.gather(rgb, np.array([2, 1, 0]), np.array(1)) if spec.channels == "bgr" else rgb
+        make = _from_i420 if layout is Layout.I420 else _from_rgb
+        parameters, rgb = make(batch, width, height, spec.scale)
+        picture = op.gather(rgb, np.array([2, 1, 0]), np.array(1)) if spec.channels == "bgr" else rgb
     node = original.get_node()
     source = op.convert(picture, float_type) if float_type != ov.Type.f32 else picture
     for target in node.output(0).get_target_inputs():
@@ -64,6 +66,12 @@ def _from_rgb(batch: ov.Dimension, width: int, height: int, scale: float) -> tup
     rgb.output(0).set_names({"rgb"})
     planes = op.transpose(_float(rgb), np.array([0, 3, 1, 2]))
     return [rgb], op.multiply(planes, np.float32(scale)) if scale != 1.0 else planes
+
+
+def _bare(batch: ov.Dimension, width: int, height: int) -> tuple[list[ov.Node], ov.Node]:
+    tensor = op.parameter(ov.PartialShape([batch, 3, height, width]), ov.Type.f32, name="tensor")
+    tensor.output(0).set_names({"tensor"})
+    return [tensor], tensor
 
 
 def _column(colour: ov.Node, column: int, scale: float) -> ov.Node:

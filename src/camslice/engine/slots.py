@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from camslice.fleet.geometry import Letterbox
-from camslice.video.slot import I420Slot, RgbSlot, Slot
+from camslice.video.slot import I420Slot, RgbSlot, Slot, TensorSlot
 
 NEUTRAL_CHROMA = 128
 _GREY = np.array([[1, 0, 0, 0]] * 3, np.float32)
@@ -17,10 +17,13 @@ _GREY = np.array([[1, 0, 0, 0]] * 3, np.float32)
 
 
 class Layout(StrEnum):
-    """What a slot holds: `i420` planes for video, `rgb` for still pictures (whose chroma may be finer than 4:2:0)."""
+    """What a slot holds: `i420` planes for video, `rgb` for still pictures (whose chroma may be finer than 4:2:0), `tensor`
+    what the bare network reads, for whoever prepares pictures elsewhere.
+    """
 
     I420 = "i420"
     RGB = "rgb"
+    TENSOR = "tensor"
 
 
 InputArray = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
@@ -31,6 +34,8 @@ def input_shapes(layout: Layout, max_batch: int, width: int, height: int) -> dic
     """Shape and type of each input of a graph that reads slots of `layout`, by name."""
     if layout is Layout.RGB:
         return {"rgb": ((max_batch, height, width, 3), np.uint8)}
+    if layout is Layout.TENSOR:
+        return {"tensor": ((max_batch, 3, height, width), np.float32)}
     return {
         "y": ((max_batch, 1, height, width), np.uint8),
         "u": ((max_batch, 1, height // 2, width // 2), np.uint8),
@@ -81,6 +86,8 @@ class SlotArrays:
             slot.y[:], slot.u[:], slot.v[:], slot.colour[:] = mine.y, mine.u, mine.v, mine.colour
         elif isinstance(mine, RgbSlot) and isinstance(slot, RgbSlot):
             slot.rgb[:] = mine.rgb
+        elif isinstance(mine, TensorSlot) and isinstance(slot, TensorSlot):
+            slot.tensor[:] = mine.tensor
         else:
             raise TypeError("pictures can be copied between slots of one layout only")
 
@@ -95,12 +102,17 @@ def _new_arrays(shapes: Mapping[str, InputShape]) -> dict[str, InputArray]:
 def _slot_of(layout: Layout, arrays: Mapping[str, InputArray], index: int) -> Slot:
     if layout is Layout.RGB:
         return RgbSlot(arrays["rgb"][index].view(np.uint8))
+    if layout is Layout.TENSOR:
+        return TensorSlot(arrays["tensor"][index].view(np.float32))
     y, u, v = (arrays[name][index, 0].view(np.uint8) for name in "yuv")
     return I420Slot(y, u, v, arrays["colour"][index].view(np.float32))
 
 
 def _fill(slot: Slot, pad: int) -> None:
-    """Grey of value `pad`: in limited range Y = 114 is RGB 114.1, so one value serves both ranges."""
+    """Grey of value `pad`: in limited range Y = 114 is RGB 114.1, so one value serves both ranges. A tensor has no padding."""
+    if isinstance(slot, TensorSlot):
+        slot.tensor.fill(0)
+        return
     if isinstance(slot, RgbSlot):
         slot.rgb.fill(pad)
         return

@@ -18,7 +18,7 @@ from camslice.fleet.errors import SourceError
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.video.colour import STILL_COLOUR, YuvColour, rgb_matrix, yuv_colour
 from camslice.video.planes import Planes, crop_i420, i420_of, readable, region_planes
-from camslice.video.slot import ByteArray, I420Slot, RgbSlot, Slot
+from camslice.video.slot import ByteArray, I420Slot, RgbSlot, Slot, holding_planes
 
 NEUTRAL_CHROMA = 128
 
@@ -42,8 +42,9 @@ class AvPicture:
             _resize(_region_of(rgb, letterbox.region), _place(slot.rgb, letterbox, 1))
             return
         frame = self._frame if readable(self._frame.format.name) else self._as("yuv420p")
-        _scale_planes(region_planes(frame, letterbox.region), slot, letterbox)
-        slot.colour[:] = rgb_matrix(_colour_of(frame))
+        planes = holding_planes(slot)
+        _scale_planes(region_planes(frame, letterbox.region), planes, letterbox)
+        planes.colour[:] = rgb_matrix(_colour_of(frame))
 
     def _as(self, pixel_format: str) -> av.VideoFrame:
         """This frame in another pixel format, converted once. The lock is there because PyAV changes the frame meanwhile."""
@@ -72,10 +73,11 @@ class StillPicture:
         width, height = letterbox.width, letterbox.height
         scaled = np.asarray(cv2.resize(region, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         y, u, v = i420_of(scaled)
-        _place(slot.y, letterbox, 1)[:] = y
-        _place(slot.u, letterbox, 2)[:] = u
-        _place(slot.v, letterbox, 2)[:] = v
-        slot.colour[:] = rgb_matrix(STILL_COLOUR)
+        planes = holding_planes(slot)
+        _place(planes.y, letterbox, 1)[:] = y
+        _place(planes.u, letterbox, 2)[:] = u
+        _place(planes.v, letterbox, 2)[:] = v
+        planes.colour[:] = rgb_matrix(STILL_COLOUR)
 
 
 class I420Picture:
@@ -94,8 +96,9 @@ class I420Picture:
         if isinstance(slot, RgbSlot):
             StillPicture(self._rgb()).scale_into(slot, letterbox)
             return
-        _scale_planes(crop_i420(*self._planes, letterbox.region), slot, letterbox)
-        slot.colour[:] = rgb_matrix(self._colour)
+        planes = holding_planes(slot)
+        _scale_planes(crop_i420(*self._planes, letterbox.region), planes, letterbox)
+        planes.colour[:] = rgb_matrix(self._colour)
 
     def _rgb(self) -> ByteArray:
         y, u, v = (plane.astype(np.float32) for plane in self._planes)

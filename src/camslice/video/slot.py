@@ -31,4 +31,21 @@ class RgbSlot:
     rgb: ByteArray
 
 
-Slot = I420Slot | RgbSlot
+@dataclass(frozen=True, slots=True)
+class TensorSlot:
+    """The network's own input, made elsewhere: `tensor` float32 [3, H, W], scaled and in the network's order of channels.
+
+    No picture scales itself into it.
+    """
+
+    tensor: npt.NDArray[np.float32]
+
+
+Slot = I420Slot | RgbSlot | TensorSlot
+
+
+def holding_planes(slot: Slot) -> I420Slot:
+    """The slot, when it holds planes. TypeError for one that no picture scales itself into."""
+    if not isinstance(slot, I420Slot):
+        raise TypeError("no picture can be scaled into a tensor")
+    return slot

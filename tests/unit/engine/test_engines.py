@@ -18,7 +18,8 @@ from camslice.fleet.errors import EngineError
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.fleet.types import Backend, ModelSpec, Precision
 from camslice.models.model import ModelInfo
-from camslice.video.slot import I420Slot, RgbSlot
+from camslice.video.picture import StillPicture
+from camslice.video.slot import I420Slot, RgbSlot, TensorSlot
 from tests.unit.engine.tiny_models import SIDE, failing_model, mean_model
 
 FULL_RANGE_601 = np.array(
@@ -111,6 +112,25 @@ def test_rgb_pictures_go_in_as_they_are(make: Make, tmp_path: Path) -> None:
     slot.rgb[:] = (10, 20, 30)
     (means,), _, _ = answer(batch, 1)
     np.testing.assert_allclose(means, [[30, 20, 10]], atol=0.1)
+
+
+def test_a_tensor_goes_in_untouched(make: Make, tmp_path: Path) -> None:
+    engine = make(mean_model(tmp_path / "mean.onnx", channels="bgr", scale=1 / 255), layout=Layout.TENSOR, max_batch=2)
+    batch = acquired(engine)
+    for index, value in enumerate((-2.5, 3000.0)):
+        slot = batch.slot_for(index, WHOLE)
+        assert isinstance(slot, TensorSlot)
+        slot.tensor[:] = np.array([value, 0, 1], np.float32)[:, None, None]
+    (means,), _, _ = answer(batch, 2)
+    np.testing.assert_allclose(means, [[-2.5, 0, 1], [3000, 0, 1]], rtol=1e-5)
+
+
+def test_no_picture_is_scaled_into_a_tensor(make: Make, tmp_path: Path) -> None:
+    engine = make(mean_model(tmp_path / "mean.onnx"), layout=Layout.TENSOR)
+    batch = acquired(engine)
+    with pytest.raises(TypeError, match="tensor"):
+        StillPicture(np.zeros((SIDE, SIDE, 3), np.uint8)).scale_into(batch.slot_for(0, WHOLE), WHOLE)
+    batch.release()
 
 
 def test_chroma_is_enlarged_in_place(make: Make, tmp_path: Path) -> None:
