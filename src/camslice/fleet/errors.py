@@ -33,6 +33,10 @@ class TooLateError(EngineError):
     """A request was given up before it was computed: its answer could no longer be in time."""
 
 
+class ProfileError(CamsliceError):
+    """A profile cannot be read, or is not sound."""
+
+
 class StoreError(CamsliceError):
     """Results cannot be written where the user wants them."""
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-_LOWEST_MS = 1e-3
-_GROWTH = 1.02
-_LOG_GROWTH = math.log(_GROWTH)
-BINS = math.ceil(math.log(3.6e6 / _LOWEST_MS) / _LOG_GROWTH) + 2
+LOWEST_MS = 1e-3
+GROWTH = 1.02
+_LOG_GROWTH = math.log(GROWTH)
+BINS = math.ceil(math.log(3.6e6 / LOWEST_MS) / _LOG_GROWTH) + 2
 
 
 @dataclass(slots=True)
@@ -91,10 +91,10 @@ class Histogram:
 
 def bins_of(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """The bin of each value in ms, below `BINS`; any shape."""
-    logs = np.log(np.maximum(values, _LOWEST_MS) / _LOWEST_MS) / _LOG_GROWTH
+    logs = np.log(np.maximum(values, LOWEST_MS) / LOWEST_MS) / _LOG_GROWTH
     bins: npt.NDArray[np.int64] = np.clip(np.floor(logs).astype(np.int64), 0, BINS - 1)
     return bins
 
 
 def _middle_of(index: int) -> float:
-    return _LOWEST_MS * math.exp((index + 0.5) * _LOG_GROWTH)
+    return LOWEST_MS * math.exp((index + 0.5) * _LOG_GROWTH)

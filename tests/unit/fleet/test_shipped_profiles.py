@@ -1,0 +1,111 @@
+"""The data of the profiles that come with camslice."""
+
+from __future__ import annotations
+
+import pytest
+
+from camslice.fleet.figures import Provenance
+from camslice.fleet.profile import Profile
+from camslice.fleet.profile_json import load_profile, profile_text, shipped_profiles
+from camslice.fleet.types import Topology
+
+CASE_STUDY = "t4-case-study"
+
+
+@pytest.fixture(params=shipped_profiles())
+def shipped(request: pytest.FixtureRequest) -> Profile:
+    return load_profile(request.param)
+
+
+@pytest.fixture
+def case_study() -> Profile:
+    return load_profile(CASE_STUDY)
+
+
+def test_every_shipped_profile_is_sound_and_says_for_every_figure_where_it_comes_from(shipped: Profile) -> None:
+    figures = dict(shipped.figures())
+    assert figures
+    assert all(figure.source in shipped.sources for figure in figures.values() if figure.provenance is not Provenance.MEASURED)
+
+
+def test_every_source_is_used_and_says_something(shipped: Profile) -> None:
+    used = {figure.source for _, figure in shipped.figures()}
+    assert used == set(shipped.sources)
+    assert all(len(text.split()) >= 5 for text in shipped.sources.values())
+
+
+def test_the_case_study_never_pretends_to_be_measured(case_study: Profile) -> None:
+    assert Provenance.MEASURED not in case_study.provenances
+    assert case_study.provenance is Provenance.PUBLISHED
+    assert not case_study.capacity, "nobody measured a capacity there"
+
+
+def test_the_case_study_holds_the_published_tables(case_study: Profile) -> None:
+    sliced = {point.pods: point for point in case_study.sharing if point.topology is Topology.SLICED}
+    totals = {pods: point.total_ms for pods, point in sliced.items()}
+    assert {pods: total and total.value for pods, total in totals.items()} == {1: 10.8, 20: 108, 54: 205}
+    assert {point.instance_type: point.vcpu for point in sliced.values()} == {
+        "g4dn.xlarge": 4, "g4dn.2xlarge": 8, "g4dn.8xlarge": 32,
+    }  # fmt: skip
+    split = {stage: figure.value for stage, figure in sliced[54].stage_ms.items()}
+    assert split == {"preprocess": 21, "inference": 56, "postprocess": 128}
+    (remote,) = (point for point in case_study.sharing if point.topology is Topology.REMOTE)
+    assert {stage: figure.value for stage, figure in remote.stage_ms.items()} == {
+        "preprocess": 2.7, "network": 10.26, "inference": 7.9, "postprocess": 1.1,
+    }  # fmt: skip
+    for point in case_study.sharing:
+        assert all(figure.provenance is Provenance.PUBLISHED for figure in [point.total_ms, *point.stage_ms.values()] if figure)
+
+
+def test_stages_add_up_to_their_total(shipped: Profile) -> None:
+    for point in shipped.sharing:
+        if point.stage_ms and point.total_ms:
+            assert sum(figure.value for figure in point.stage_ms.values()) == pytest.approx(point.total_ms.value, rel=0.01)
+
+
+def test_frames_per_second_are_what_a_closed_loop_gives_and_marked_as_computed(case_study: Profile) -> None:
+    for point in case_study.sharing:
+        if point.fps is not None and point.total_ms is not None:
+            assert point.fps.value == pytest.approx(1000 * point.pods / point.total_ms.value, rel=0.001)
+            assert point.fps.provenance is Provenance.FITTED
+
+
+def test_what_is_fitted_is_marked_and_carries_the_range_that_fits(case_study: Profile) -> None:
+    contexts, visits = case_study.contexts, {cost.stage: cost.visits for cost in case_study.stages}
+    post = visits["postprocess"]
+    assert post is not None
+    assert (post.low, post.high, post.provenance) == (6, 8, Provenance.FITTED)
+    assert [visits[stage].value for stage in ("preprocess", "inference")] == [1, 1]  # type: ignore[union-attr] # are given
+    assert contexts.switch_ms is not None
+    assert (contexts.switch_ms.low, contexts.switch_ms.high) == (0.18, 0.25)
+    assert contexts.accelerator_ms_per_frame is not None
+    assert contexts.accelerator_ms_per_frame.value == pytest.approx(205 / 54, rel=0.002)
+    assert contexts.slice_ms is not None
+    assert contexts.slice_ms.value == 2
+    assert contexts.hyper_thread_yield is not None
+    assert (contexts.hyper_thread_yield.low, contexts.hyper_thread_yield.high) == (0.2, 0.4)
+    for figure in (contexts.switch_ms, contexts.accelerator_ms_per_frame, contexts.slice_ms, contexts.hyper_thread_yield):
+        assert figure.provenance is Provenance.FITTED
+
+
+def test_the_dollars_are_the_published_ones_beside_the_list_price(case_study: Profile) -> None:
+    rows = {row.cameras: row for row in case_study.prices}
+    expected = {1: (383.98, -0.081), 20: (27.45, None), 54: (29.42, -0.055)}
+    for cameras, (list_price, gap) in expected.items():
+        assert rows[cameras].usd_per_camera_month_at_list_price == pytest.approx(list_price, abs=0.005)
+        assert rows[cameras].gap == (None if gap is None else pytest.approx(gap, abs=0.0006))
+    published = [row.usd_per_camera_month.value for row in case_study.prices if row.usd_per_camera_month]
+    assert published == [353.03, 27.81]
+
+
+def test_the_case_study_covers_its_own_machines_only(case_study: Profile) -> None:
+    assert case_study.covers.instance_types == ("g4dn.*",)
+    assert Topology.POOLED not in case_study.covers.topologies
+    assert case_study.machine.accelerator == "T4"
+
+
+def test_a_shipped_file_is_laid_out_as_camslice_writes_it(shipped: Profile) -> None:
+    from importlib import resources
+
+    folder = resources.files("camslice.fleet").joinpath("profiles")
+    assert folder.joinpath(f"{shipped.name.replace('-', '_')}.json").read_text("utf-8") == profile_text(shipped)
