@@ -112,7 +112,7 @@ def end_to_end(info: ModelInfo, spec: ModelSpec, clip: Path, seconds: float) -> 
         try:
             supervisor.start()
             time.sleep(WARM_UP_S)
-            pids = [os.getpid(), supervisor.pid or 0]
+            pids = [os.getpid(), *supervisor.pids()]
             usage = Usage(pids)
             first_cores = _cpu_s(pids)
             first, started = total_of(supervisor.counts().values()).analysed, time.monotonic()

@@ -19,7 +19,8 @@ from camslice.fleet.errors import FleetError
 from camslice.fleet.secrets import Source
 from camslice.fleet.types import Objective, Pace
 from camslice.measure.processes import pss_mb
-from camslice.stream.supervisor import MAX_STREAMS, Supervisor
+from camslice.stream.boards import MAX_STREAMS
+from camslice.stream.supervisor import Supervisor
 from camslice.video.camera_state import CameraState
 from tests.behaviour.running import running, scene_camera, scene_fleet, tiny_models
 from tests.clips import write_clip
@@ -49,9 +50,7 @@ def test_a_killed_process_loses_no_count_and_its_cameras_come_back(tmp_path: Pat
         for round_ in range(3):
             run.wait_for_more("gate", 10)
             before = run.counts("gate")
-            pid = run.supervisor.pid
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
+            os.kill(run.supervisor.pids()[0], signal.SIGKILL)
             run.wait_for(lambda: run.supervisor.restarts == round_ + 1)  # noqa: B023 (called at once)
             run.check()
             assert run.counts("gate").captured >= before.captured
@@ -68,14 +67,14 @@ def test_cameras_come_and_go_without_touching_the_others(tmp_path: Path) -> None
     models = tiny_models(tmp_path)
     with running(scene_fleet([scene_camera("stays")]), models) as run:
         run.wait_for_more("stays")
-        pid = run.supervisor.pid
+        pids = run.supervisor.pids()
         for round_ in range(3):
             run.supervisor.apply(scene_fleet([scene_camera("stays"), scene_camera("guest", seed=round_)]), models)
             run.wait_for_more("guest")
             run.supervisor.apply(scene_fleet([scene_camera("stays")]), models)
-            run.wait_for(lambda: "guest" not in run.supervisor._cameras)
+            run.wait_for(lambda: "guest" not in run.supervisor.pods()[0].cameras)
         run.wait_for_more("stays")
-        assert run.supervisor.pid == pid
+        assert run.supervisor.pids() == pids
         assert run.counts("stays").dropped == 0
     guest = run.counts("guest")
     assert guest.balanced
@@ -191,14 +190,13 @@ def test_a_clip_that_ended_is_not_played_again_after_a_restart(tmp_path: Path) -
     with running(scene_fleet([ended, scene_camera("yard")]), models) as run:
         run.wait_for(lambda: run.supervisor.cameras()["gate"].state is CameraState.ENDED)
         captured = run.counts("gate").captured
-        assert run.supervisor.pid is not None
-        os.kill(run.supervisor.pid, signal.SIGKILL)
+        os.kill(run.supervisor.pids()[0], signal.SIGKILL)
         run.wait_for(lambda: run.supervisor.restarts == 1)
         run.wait_for_more("yard")
         assert run.counts("gate").captured == captured
         assert run.supervisor.cameras()["gate"].state is CameraState.ENDED
         run.supervisor.apply(scene_fleet([scene_camera("yard")]), models)
-        run.wait_for(lambda: "gate" not in run.supervisor._cameras)
+        run.wait_for(lambda: "gate" not in run.supervisor.pods()[0].cameras)
 
 
 def test_more_streams_than_one_process_holds_are_refused_at_the_border(tmp_path: Path) -> None:
@@ -228,7 +226,7 @@ def test_a_supervisor_killed_with_sigkill_leaves_no_process_behind(tmp_path: Pat
         from tests.behaviour.running import *
         supervisor = Supervisor(scene_fleet([scene_camera("gate")]), tiny_models(Path({str(tmp_path)!r})), lambda r: None)
         supervisor.start()
-        print(supervisor.pid, flush=True)
+        print(supervisor.pids()[0], flush=True)
         threading.Event().wait()
         """
     )
@@ -246,16 +244,13 @@ def test_a_hundred_cameras_that_came_and_went_leave_nothing(tmp_path: Path) -> N
     models = tiny_models(tmp_path)
     with running(scene_fleet([scene_camera("stays")]), models) as run:
         run.wait_for_more("stays")
-        assert run.supervisor.pid is not None
-        pod = psutil.Process(run.supervisor.pid)
+        pod = psutil.Process(run.supervisor.pids()[0])
 
         def cycle(seed: int) -> None:
             run.supervisor.apply(scene_fleet([scene_camera("stays"), scene_camera("guest", fps=30, seed=seed)]), models)
-            run.wait_for(
-                lambda: "guest" in run.supervisor._cameras and run.supervisor.cameras()["guest"].state is CameraState.LIVE
-            )
+            run.wait_for(lambda: run.supervisor.cameras()["guest"].state is CameraState.LIVE)
             run.supervisor.apply(scene_fleet([scene_camera("stays")]), models)
-            run.wait_for(lambda: "guest" not in run.supervisor._cameras)
+            run.wait_for(lambda: "guest" not in run.supervisor.pods()[0].cameras)
 
         for seed in range(5):
             cycle(seed)

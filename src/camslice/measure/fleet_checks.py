@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from camslice.engine.memory import available_memory_bytes
 from camslice.fleet.errors import CamsliceError
 from camslice.fleet.types import CameraSpec, Fleet, ModelSpec, mailbox_depth
 from camslice.measure.checks import Check
-from camslice.measure.machine import available_memory_bytes
 from camslice.models.catalogue import load_catalogue
 from camslice.models.fetch import find
 from camslice.models.resolve import is_path, own_file

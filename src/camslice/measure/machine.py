@@ -15,13 +15,10 @@ LIBRARIES = ("camslice", "openvino", "onnxruntime", "av", "opencv-python-headles
 FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimd", "bf16", "i8mm")
 """What speeds a detector up on a processor, by the names of /proc/cpuinfo."""
 
-_CGROUP = Path("/sys/fs/cgroup")
-_UNLIMITED_BYTES = 1 << 60
-"""Version 1 of control groups writes a number beyond any machine where there is no limit."""
-
 
 def fingerprint() -> dict[str, object]:
     """The machine and the libraries as plain values for JSON. Memory in MB (10^6 bytes); None where there is no limit."""
+    from camslice.engine.memory import memory_limit_bytes
     from camslice.engine.threads import cgroup_quota, usable_cores
 
     limit = memory_limit_bytes()
@@ -53,19 +50,6 @@ def cpu_features(cpuinfo: str | None = None) -> tuple[str, ...]:
     return tuple(feature for feature in FEATURES if feature in flags)
 
 
-def memory_limit_bytes(cgroup: Path = _CGROUP, own: Path = Path("/proc/self/cgroup")) -> int | None:
-    """The memory limit of the control group this process runs in, the tightest up its tree; None when unlimited."""
-    limits = [limit for folder in _groups(cgroup, own) if (limit := _limit_of(folder)) is not None]
-    return min(limits, default=None)
-
-
-def available_memory_bytes() -> int:
-    """Memory that can still be taken, within the control group's limit."""
-    available = psutil.virtual_memory().available
-    limit = memory_limit_bytes()
-    return available if limit is None else min(available, limit)
-
-
 def nvidia_devices() -> list[str]:
     """The NVIDIA devices that the kernel shows."""
     return sorted(path.name for path in Path("/dev").glob("nvidia[0-9]*"))
@@ -88,23 +72,6 @@ def _cpuinfo(text: str | None) -> Mapping[str, str]:
     first = (_read(Path("/proc/cpuinfo")) if text is None else text).partition("\n\n")[0]
     pairs = (line.partition(":") for line in first.splitlines())
     return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def _groups(cgroup: Path, own: Path) -> set[Path]:
-    groups = {cgroup, cgroup / "memory"}
-    for line in _read(own).splitlines():
-        _, controllers, path = line.split(":", 2)
-        here = (cgroup / "memory" if "memory" in controllers.split(",") else cgroup) / path.lstrip("/")
-        groups.update(folder for folder in [here, *here.parents] if folder.is_relative_to(cgroup))
-    return groups
-
-
-def _limit_of(folder: Path) -> int | None:
-    for name in ("memory.max", "memory.limit_in_bytes"):
-        text = _read(folder / name).strip()
-        if text.isdigit() and int(text) < _UNLIMITED_BYTES:
-            return int(text)
-    return None
 
 
 def _distribution() -> str:

@@ -46,7 +46,13 @@ class CameraFeed:
         self._on_state = on_state
         self._stopping = threading.Event()
         self._camera = Camera(
-            start.spec, pace, self, first_sequence=start.first_sequence, phase=start.phase, ring_bytes=RING_BYTES
+            start.spec,
+            pace,
+            self,
+            first_sequence=start.first_sequence,
+            phase=start.phase,
+            start_ns=start.start_ns,
+            ring_bytes=RING_BYTES,
         )
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""One analysis process as its supervisor sees it: started by exec, heard through a pipe, never left behind."""
+"""A process as its supervisor sees it: started by exec, heard through a pipe, never left behind."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from camslice.stream.messages import FromPod, ToPod
-from camslice.stream.shm import SharedRegion
 
 _ARENAS = "2"
 """glibc gives every thread an arena of its own; with a thread per camera that is megabytes each for nothing."""
+_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""Thread pools that start a thread for each core of the host at import, whatever share of it the process has."""
 
 
 class Child:
     """Owns the process and this end of its pipe. The process leaves by itself when the pipe closes."""
 
-    def __init__(self, ledger: SharedRegion, outbox: SharedRegion, previews: SharedRegion) -> None:
+    def __init__(
+        self, module: str, arguments: Sequence[str], descriptors: Sequence[int], threads: int, environment: Mapping[str, str]
+    ) -> None:
+        """`descriptors` are inherited; `threads` is what libraries that size themselves may start."""
         ours, theirs = socket.socketpair()
-        regions = {"ledger": ledger, "outbox": outbox, "previews": previews}
-        arguments = [f"--pipe={theirs.fileno()}"]
-        arguments += [f"--{name}={region.descriptor}:{region.size}" for name, region in regions.items()]
-        descriptors = [theirs.fileno(), *(region.descriptor for region in regions.values())]
-        environment = {"MALLOC_ARENA_MAX": _ARENAS, **os.environ}
+        given = {
+            **dict.fromkeys(_ONE_THREAD, "1"),
+            "OMP_NUM_THREADS": str(threads),
+            "MALLOC_ARENA_MAX": _ARENAS,
+            **os.environ,
+            **environment,
+        }
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "camslice.stream.pod", *arguments],
-            pass_fds=descriptors,
-            env=environment,
+            [sys.executable, "-m", module, f"--pipe={theirs.fileno()}", *arguments],
+            pass_fds=[theirs.fileno(), *descriptors],
+            env=given,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )

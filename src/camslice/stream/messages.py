@@ -1,4 +1,4 @@
-"""What a supervisor and its analysis process say to each other, over a pipe that only they hold.
+"""What a supervisor and each of its processes say to each other, over a pipe that only they hold.
 
 Frames and results never go this way: they lie in shared memory.
 """
@@ -15,11 +15,12 @@ from camslice.video.camera_state import CameraState
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """To the pod, first: what holds for all streams."""
+    """To the pod, first: what holds for all streams. `slots` is the address of the engine process, None to load models here."""
 
     objective: Objective
     pace: Pace
     threads: int
+    slots: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class UnloadModel:
 class AddCamera:
     """To the pod: start a camera. `rows` maps each of its models to the ledger row of that stream.
 
-    `phase` (0..1) is when within its interval a camera that is played from a file has its frames due.
+    `phase` (0..1) is when within its interval a camera that is played from a file has its frames due; no such camera begins
+    before `start_ns` on the monotonic clock.
     """
 
     spec: CameraSpec
@@ -50,6 +52,7 @@ class AddCamera:
     first_sequence: int
     generation: int
     phase: float
+    start_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

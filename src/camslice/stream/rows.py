@@ -16,10 +16,11 @@ class Rows:
         self._free = list(range(ledger.rows))[::-1]
         self._rows: dict[StreamKey, int] = {}
         self._keys: dict[int, StreamKey] = {}
+        self._owners: dict[StreamKey, object] = {}
         self._retired: dict[StreamKey, FrameCounts] = {}
 
-    def lend(self, key: StreamKey) -> int:
-        """A row for a new stream."""
+    def lend(self, key: StreamKey, owner: object = None) -> int:
+        """A row for a new stream, which `owner` writes until it is retired: a row never has two writers."""
         if not self._free:
             raise MachineError(
                 f"camera {key.camera}: this fleet already has {self._ledger.rows} streams, as many as one process holds; "
@@ -29,18 +30,23 @@ class Rows:
         self._ledger.reset(row)
         self._rows[key] = row
         self._keys[row] = key
+        self._owners[key] = owner
         return row
 
     def retire(self, key: StreamKey) -> None:
         """The stream holds nothing any more: keep its counts and free its row."""
         row = self._rows.pop(key)
-        del self._keys[row]
+        del self._keys[row], self._owners[key]
         self._retired[key] = self._retired.get(key, FrameCounts()) + self._ledger.read(row)
         self._free.append(row)
 
     def row_of(self, key: StreamKey) -> int | None:
         """The row of a stream that runs."""
         return self._rows.get(key)
+
+    def lent_to_another(self, key: StreamKey, owner: object) -> bool:
+        """Whether somebody else than `owner` still writes this stream's row."""
+        return key in self._owners and self._owners[key] is not owner
 
     def key_of(self, row: int) -> StreamKey | None:
         """The stream that owns a row."""

@@ -57,12 +57,14 @@ class Camera:
         *,
         first_sequence: int = 0,
         phase: float = 0.0,
+        start_ns: int | None = None,
         ring_bytes: int = 0,
         timeouts: Timeouts | None = None,
         backoff: Backoff | None = None,
         clocks: Clocks | None = None,
     ) -> None:
         """`phase` (0..1) delays what is played in real time by that share of 1 / fps: real cameras do not expose in step.
+        What is played, at whatever pace, begins no sooner than `start_ns` on the monotonic clock.
 
         `ring_bytes` > 0 keeps the last seconds of compressed packets in `ring`, at most so many bytes."""
         self.ring = PacketRing(RING_SECONDS, ring_bytes) if ring_bytes else None
@@ -70,7 +72,8 @@ class Camera:
         self._request = SourceRequest(spec, pace, timeouts or Timeouts(), self.ring)
         self._listener = listener
         self._sequence = first_sequence
-        self._delay_s = phase / spec.fps
+        self._delay_ns = round(phase / spec.fps * NS_PER_S) if pace is Pace.LIVE else 0
+        self._start_ns = start_ns
         self._backoff = backoff or Backoff()
         self._clocks = clocks or Clocks()
         self._now_ns = self._clocks.monotonic_ns
@@ -133,9 +136,8 @@ class Camera:
             self._go_down(str(lost))
 
     def _play(self, feed: Feed) -> None:
-        if not feed.live and self._request.pace is Pace.LIVE:
-            self._stop.wait(self._delay_s)
-            self._delay_s = 0.0
+        if not feed.live:
+            self._wait_for_the_start()
         clock = self._capture_clock(feed)
         stop, now_ns = self._stop, self._now_ns
         while not stop.asked:
@@ -152,6 +154,14 @@ class Camera:
                 continue
             for decoded in frames:
                 self._take(decoded, clock)
+
+    def _wait_for_the_start(self) -> None:
+        """Once: cameras that are to begin together have opened their sources by then."""
+        now_ns = self._now_ns()
+        first_ns = (now_ns if self._start_ns is None else max(now_ns, self._start_ns)) + self._delay_ns
+        self._start_ns, self._delay_ns = None, 0
+        if first_ns > now_ns:
+            self._stop.wait((first_ns - now_ns) / NS_PER_S)
 
     def _take(self, decoded: Decoded, clock: CaptureClock) -> None:
         """Count a frame, and hand it over if it is due."""

@@ -14,10 +14,11 @@ from camslice.fleet.errors import FleetError
 from camslice.fleet.types import CameraSpec, Fleet, StreamKey
 from camslice.measure.processes import Usage
 from camslice.models.model import ModelInfo
+from camslice.stream.lives import CameraLife
 from camslice.stream.report import StreamReport, run_report
 from camslice.stream.results import FrameResult
 from camslice.stream.statistics import Statistics
-from camslice.stream.supervisor import CameraLife, Supervisor
+from camslice.stream.supervisor import Supervisor
 from camslice.web.busy import Occupancy
 from camslice.web.previews import PreviewDesk
 from camslice.web.view import CameraStatus, EngineStatus, FleetStatus, Preview, StreamStatus
@@ -171,8 +172,7 @@ class SupervisedFleet:
         return self._usage.memory_mb(pids, fresh=fresh), self._usage.cpu_cores(pids)
 
     def _pids(self) -> list[int]:
-        pod = self._supervisor.pid
-        return [os.getpid()] if pod is None else [os.getpid(), pod]
+        return [os.getpid(), *self._supervisor.pids()]
 
     def _streams(self, counts: Mapping[StreamKey, FrameCounts]) -> list[StreamStatus]:
         stages = self._statistics.stages(list(counts))

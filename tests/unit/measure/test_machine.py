@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from camslice.measure.machine import LIBRARIES, cpu_features, cpu_model, fingerprint, library_versions, memory_limit_bytes
+from camslice.engine.memory import memory_limit_bytes
+from camslice.measure.machine import LIBRARIES, cpu_features, cpu_model, fingerprint, library_versions
 
 X86 = """\
 processor\t: 0

@@ -8,8 +8,9 @@ from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.errors import CamsliceError
 from camslice.fleet.types import Fleet, StreamKey
 from camslice.models.model import ModelInfo
+from camslice.stream.lives import CameraLife, ModelLife
 from camslice.stream.previews import PreviewPicture, Previews, previews_bytes
-from camslice.stream.supervisor import CameraLife, ModelLife, Supervisor
+from camslice.stream.supervisor import Supervisor
 from camslice.video.camera_state import CameraState
 
 
@@ -42,9 +43,8 @@ class FakeSupervisor(Supervisor):
     def generation(self) -> int:
         return 1 + len(self.applied)
 
-    @property
-    def pid(self) -> int | None:
-        return None
+    def pids(self) -> list[int]:
+        return []
 
     @property
     def restarts(self) -> int:

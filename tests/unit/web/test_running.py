@@ -22,7 +22,7 @@ from camslice.models.model import InputSpec, ModelInfo
 from camslice.stream.messages import ModelLoaded
 from camslice.stream.results import FrameResult
 from camslice.stream.statistics import Statistics
-from camslice.stream.supervisor import ModelLife
+from camslice.stream.lives import ModelLife
 from camslice.video.camera_state import CameraState
 from camslice.web.answers import as_json
 from camslice.web.observer import Observer

@@ -17,7 +17,7 @@ class Dedicated:
 
     threads: int
     devices: tuple[str, ...] = ()
-    door: None = None
+    engine: None = None
 
     def place(self, cameras: Sequence[CameraSpec], before: Mapping[str, int]) -> Placement:
         """A pod per camera. Raises FleetError when there are more streams than devices."""

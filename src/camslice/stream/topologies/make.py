@@ -21,6 +21,7 @@ from camslice.stream.topologies.sharing import Sharing
 from camslice.stream.topologies.sliced import Sliced
 from camslice.stream.topologies.workers import workers_for
 
+_ON_GPU = ("cuda", "tensorrt", "gpu")
 _MPS_PIPES = "/tmp/nvidia-mps"  # noqa: S108 (where the service's clients look by default)
 
 
@@ -33,11 +34,12 @@ def make_sharing(fleet: Fleet, *, threads: int | None = None) -> Sharing:
     whole = threads or inference_threads(cores)
     match fleet.topology:
         case Topology.POOLED:
-            return Pooled(whole, workers_for(fleet.cameras, fleet.pace, cores) if fleet.workers is None else fleet.workers)
+            workers = workers_for(fleet.cameras, fleet.pace, cores) if fleet.workers is None else fleet.workers
+            return Pooled(whole, workers, _gpus(fleet))
         case Topology.REMOTE:
-            return Remote(max(1, _remote_workers(fleet, cores)))
+            return Remote(whole, max(1, _remote_workers(fleet, cores)))
         case Topology.DEDICATED:
-            return Dedicated(whole, _gpus(nvidia_devices()))
+            return Dedicated(whole, _gpus(fleet))
     pods = max(1, len(set(filled(fleet.cameras, {}, fleet.streams_per_pod).values())))
     share = threads or max(1, inference_threads(cores) // pods)
     match fleet.topology:
@@ -46,7 +48,7 @@ def make_sharing(fleet: Fleet, *, threads: int | None = None) -> Sharing:
         case Topology.MIG:
             return _mig(nvidia_devices(), share, fleet.streams_per_pod)
         case Topology.SLICED:
-            return Sliced(share, fleet.streams_per_pod, _gpus(nvidia_devices()))
+            return Sliced(share, fleet.streams_per_pod, _gpus(fleet))
 
 
 def _remote_workers(fleet: Fleet, cores: float) -> int:
@@ -54,8 +56,11 @@ def _remote_workers(fleet: Fleet, cores: float) -> int:
     return min(len(fleet.cameras), math.ceil(cores)) if fleet.workers is None else fleet.workers
 
 
-def _gpus(devices: Sequence[NvidiaDevice]) -> tuple[str, ...]:
-    return tuple(device.id for device in devices if not device.partition)
+def _gpus(fleet: Fleet) -> tuple[str, ...]:
+    """The GPUs that pods are spread over: none where the models run on the processor."""
+    if not any((model.device or "").lower().startswith(_ON_GPU) for model in fleet.models.values()):
+        return ()
+    return tuple(device.id for device in nvidia_devices() if not device.partition)
 
 
 def _mps(devices: Sequence[NvidiaDevice], threads: int, streams_per_pod: int, pods: int) -> Mps:

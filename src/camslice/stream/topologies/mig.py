@@ -18,7 +18,7 @@ class Mig:
     threads: int
     streams_per_pod: int
     devices: tuple[str, ...]
-    door: None = None
+    engine: None = None
 
     def place(self, cameras: Sequence[CameraSpec], before: Mapping[str, int]) -> Placement:
         """A pod per partition. Raises FleetError when there are too few partitions."""

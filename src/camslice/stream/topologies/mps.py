@@ -25,7 +25,7 @@ class Mps:
     streams_per_pod: int
     pods: int
     memory_mb: int
-    door: None = None
+    engine: None = None
 
     def place(self, cameras: Sequence[CameraSpec], before: Mapping[str, int]) -> Placement:
         """As many pods as it takes. Raises FleetError beyond the parts that the GPU was cut into."""

@@ -11,15 +11,20 @@ from dataclasses import dataclass
 
 from camslice.fleet.types import CameraSpec
 from camslice.stream.topologies.placing import balanced
-from camslice.stream.topologies.sharing import Door, Placement, PodPlan
+from camslice.stream.topologies.sharing import Door, EnginePlan, Placement, PodPlan
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """`workers` pods beside one engine server."""
+    """`workers` pods beside one engine server, which has the device and `threads`."""
 
+    threads: int
     workers: int
-    door: Door = Door.OIP
+
+    @property
+    def engine(self) -> EnginePlan:
+        """The server."""
+        return EnginePlan(Door.OIP, self.threads)
 
     def place(self, cameras: Sequence[CameraSpec], before: Mapping[str, int]) -> Placement:
         """Cameras spread evenly over the workers."""

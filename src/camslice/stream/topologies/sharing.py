@@ -40,12 +40,20 @@ class Placement:
     pod_of: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class EnginePlan:
+    """An engine process beside the pods: how they reach it, and the threads of its engines."""
+
+    door: Door
+    threads: int
+
+
 class Sharing(Protocol):
     """One topology on this machine."""
 
     @property
-    def door(self) -> Door | None:
-        """How pods reach the engine process, None when each has its own engine."""
+    def engine(self) -> EnginePlan | None:
+        """The engine process, None when each pod has its own engine."""
         ...
 
     def place(self, cameras: Sequence[CameraSpec], before: Mapping[str, int]) -> Placement:

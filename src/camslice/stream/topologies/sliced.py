@@ -20,7 +20,7 @@ class Sliced:
     threads: int
     streams_per_pod: int = 1
     devices: tuple[str, ...] = ()
-    door: None = None
+    engine: None = None
 
     def place(self, cameras: Sequence[CameraSpec], before: Mapping[str, int]) -> Placement:
         """As many pods as it takes."""

@@ -1,0 +1,26 @@
+"""The shared memory of a whole fleet: which stream has which row of the ledger and of the previews."""
+
+from __future__ import annotations
+
+from camslice.stream.ledger import Ledger, ledger_bytes
+from camslice.stream.previews import Previews, previews_bytes
+from camslice.stream.rows import Rows
+from camslice.stream.shm import SharedRegion
+
+MAX_STREAMS = 1024
+
+
+class Boards:
+    """Owned by the supervisor until `close`. Every pod writes only the rows of its own streams."""
+
+    def __init__(self) -> None:
+        self.ledger_region = SharedRegion.create("ledger", ledger_bytes(MAX_STREAMS))
+        self.previews_region = SharedRegion.create("previews", previews_bytes(MAX_STREAMS))
+        self.ledger = Ledger(self.ledger_region.buffer)
+        self.previews = Previews(self.previews_region.buffer)
+        self.rows = Rows(self.ledger)
+
+    def close(self) -> None:
+        """Free the memory. Counts can no longer be read."""
+        self.ledger_region.close()
+        self.previews_region.close()

@@ -1,0 +1,98 @@
+"""The engine process beside the pods, as their supervisor sees it: one device, reached by every pod through the same door."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+from dataclasses import replace
+
+from camslice.fleet.types import Backend, ModelSpec, Server
+from camslice.stream.child import Child
+from camslice.stream.messages import Configure, FromPod, Heartbeat, ModelLoaded, ModelStopped
+from camslice.stream.model_board import ModelBoard, Wanted
+from camslice.stream.process_life import ProcessLife
+from camslice.stream.topologies.sharing import Door
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 1024
+
+
+class EngineLife(ProcessLife):
+    """Owns the engine process and the address at which pods find it, which outlives the process.
+
+    The address is a name that only this machine's processes can reach, that no file stands for, and that nobody can guess.
+    """
+
+    def __init__(self, door: Door, configure: Configure) -> None:
+        super().__init__()
+        self.models = ModelBoard()
+        self.door = door
+        self._configure = configure
+        self._wanted: Wanted = {}
+        self._name = f"camslice-{secrets.token_hex(16)}"
+        self._token = secrets.token_urlsafe(32)
+        self._listener = _listener(self._name) if door is Door.SLOTS else None
+
+    @property
+    def answered(self) -> bool:
+        """Whether every model in it is loaded or has said why not."""
+        return self.child is not None and self.models.answered
+
+    @property
+    def slots(self) -> str | None:
+        """The address of its slots, None when its door is another."""
+        return self._name if self.door is Door.SLOTS else None
+
+    def as_seen_by_pods(self, spec: ModelSpec) -> ModelSpec:
+        """The model as a pod is to load it."""
+        if self.door is Door.SLOTS:
+            return spec
+        server = Server(f"unix-abstract:{self._name}", model=spec.name, token=self._token)
+        return replace(spec, backend=Backend.OIP, server=server)
+
+    def give(self, wanted: Wanted) -> None:
+        """From now on these are its models."""
+        self._wanted = wanted
+        if self.child is not None:
+            self._reconcile(self.child)
+
+    def close(self) -> None:
+        """Give the address up."""
+        if self._listener is not None:
+            self._listener.close()
+
+    def _started(self) -> Child:
+        self.models.forget()
+        listen = f"unix-abstract:{self._name}" if self._listener is None else str(self._listener.fileno())
+        return Child(
+            "camslice.stream.engine_process",
+            [f"--door={self.door}", f"--listen={listen}"],
+            [] if self._listener is None else [self._listener.fileno()],
+            self._configure.threads,
+            {"CAMSLICE_ENGINE_TOKEN": self._token} if self.door is Door.OIP else {},
+        )
+
+    def _greet(self, child: Child) -> None:
+        child.say(self._configure)
+        self._reconcile(child)
+
+    def _reconcile(self, child: Child) -> None:
+        self.models.load(child, self._wanted)
+        self.models.unload(child, self._wanted, frozenset())
+
+    def _hear(self, message: FromPod) -> None:
+        match message:
+            case ModelLoaded() | ModelStopped() | Heartbeat():
+                self.models.hear(message)
+
+    def _died(self, cause: str, pause_s: float) -> None:
+        log.error("the engine process ended (%s); restart in %.1f s", cause, pause_s)
+
+
+def _listener(name: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(f"\0{name}")
+    listener.listen(_BACKLOG)
+    return listener

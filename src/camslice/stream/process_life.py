@@ -1,0 +1,74 @@
+"""A process that is to run: started when it may be, heard, buried when it dies, and started again after a pause that grows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from camslice.stream.child import Child
+from camslice.stream.messages import Drain, FromPod
+from camslice.stream.restarts import Restarts
+
+
+class ProcessLife(ABC):
+    """Owns the process and its restarts. Not thread-safe: whoever owns it holds a lock around every call."""
+
+    def __init__(self) -> None:
+        self.child: Child | None = None
+        """The process, None while there is none."""
+        self._restarts = Restarts()
+
+    @property
+    def restarts(self) -> int:
+        """How often the process had to be started again."""
+        return self._restarts.count
+
+    def tend(self, *, may_start: bool) -> None:
+        """Start the process if that is due, hear what it said, bury it if it is dead."""
+        if self.child is None:
+            if may_start and self._restarts.due():
+                self.child = self._started()
+                self._greet(self.child)
+            return
+        self.listen()
+        status = self.child.ended()
+        if status is None:
+            return
+        self.child.close()
+        self.child = None
+        cause = f"signal {-status}" if status < 0 else f"exit status {status}"
+        self._died(cause, self._restarts.ended())
+
+    def listen(self) -> None:
+        """Hear what the process said."""
+        if self.child is not None:
+            for message in self.child.heard():
+                self._hear(message)
+
+    def drain(self, patience_s: float) -> None:
+        """Ask the process to finish what it has and to end; returns at once."""
+        if self.child is not None:
+            self.child.say(Drain(patience_s))
+
+    def end(self, timeout_s: float) -> None:
+        """Wait for the end (after `drain`), hear the last words, and make sure of it."""
+        if self.child is not None:
+            self.child.wait(timeout_s)
+            self.listen()
+            self.child.close()
+            self.child = None
+
+    @abstractmethod
+    def _started(self) -> Child:
+        """Start the process."""
+
+    @abstractmethod
+    def _greet(self, child: Child) -> None:
+        """Tell a new process everything it has to know."""
+
+    @abstractmethod
+    def _hear(self, message: FromPod) -> None:
+        """The process said something."""
+
+    @abstractmethod
+    def _died(self, cause: str, pause_s: float) -> None:
+        """The process is gone and will be started again in `pause_s`."""
