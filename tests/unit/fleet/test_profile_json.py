@@ -42,7 +42,7 @@ def profile() -> Profile:
         about="a test",
         date="2026-11-23",
         provenance=Provenance.MEASURED,
-        machine=ProfiledMachine("laptop", "cpu", "AMD Zen 4", "x86_64", vcpu=2, physical_cores=1, usable_cores=1.5, memory_mb=1e4),
+        machine=ProfiledMachine("laptop", "cpu", "AMD Zen 4", "x86_64", vcpu=2, usable_cores=1.5, memory_mb=1e4),
         model=ProfiledModel("tiny", "openvino", "0" * 64, "CPU", "bf16", 64, 64, 1, 2, ("person",)),
         covers=Coverage((Topology.POOLED, Topology.SLICED)),
         video=ProfiledVideo("yard.mp4", 768, 576, 10.0, "h264", 900.0, 3.5),
@@ -134,7 +134,7 @@ def test_profiles_are_loaded_by_path_and_by_name(tmp_path: Path) -> None:
 
 
 def test_a_profile_that_is_not_there_is_one_sentence_that_names_those_that_are(tmp_path: Path) -> None:
-    with pytest.raises(ProfileError, match="no such file.*t4-case-study"):
+    with pytest.raises(ProfileError, match=r"no such file.*t4-case-study"):
         load_profile(str(tmp_path / "missing.json"))
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ProfileError, match="not UTF-8"):
