@@ -201,7 +201,7 @@ class Camera:
         spec = self._request.spec
         timeline: Timeline
         timeline = CountedTimeline(spec.playback_fps) if spec.playback_fps else SourceTimeline(feed.nominal_fps)
-        if self._request.pace is Pace.LOSSLESS:
+        if self._request.pace is not Pace.LIVE:
             return LosslessClock(timeline)
         return PlaybackClock(timeline, self._tell_skipped)
 
