@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-import socket
 from dataclasses import replace
 
+from camslice.engine.slotted.address import SCHEME, listen
 from camslice.fleet.types import Backend, ModelSpec, Server
 from camslice.stream.child import Child
 from camslice.stream.messages import Configure, FromPod, Heartbeat, ModelLoaded, ModelStopped
@@ -15,8 +15,6 @@ from camslice.stream.process_life import ProcessLife
 from camslice.stream.topologies.sharing import Door
 
 log = logging.getLogger(__name__)
-
-_BACKLOG = 1024
 
 
 class EngineLife(ProcessLife):
@@ -31,9 +29,11 @@ class EngineLife(ProcessLife):
         self.door = door
         self._configure = configure
         self._wanted: Wanted = {}
-        self._name = f"camslice-{secrets.token_hex(16)}"
         self._token = secrets.token_urlsafe(32)
-        self._listener = _listener(self._name) if door is Door.SLOTS else None
+        if door is Door.SLOTS:
+            self._listener, self._address = listen()
+        else:
+            self._listener, self._address = None, f"{SCHEME}camslice-{secrets.token_hex(16)}"
 
     @property
     def answered(self) -> bool:
@@ -43,14 +43,13 @@ class EngineLife(ProcessLife):
     @property
     def slots(self) -> str | None:
         """The address of its slots, None when its door is another."""
-        return self._name if self.door is Door.SLOTS else None
+        return self._address if self.door is Door.SLOTS else None
 
     def as_seen_by_pods(self, spec: ModelSpec) -> ModelSpec:
         """The model as a pod is to load it."""
         if self.door is Door.SLOTS:
             return spec
-        server = Server(f"unix-abstract:{self._name}", model=spec.name, token=self._token)
-        return replace(spec, backend=Backend.OIP, server=server)
+        return replace(spec, backend=Backend.OIP, server=Server(self._address, model=spec.name, token=self._token))
 
     def give(self, wanted: Wanted) -> None:
         """From now on these are its models."""
@@ -65,10 +64,10 @@ class EngineLife(ProcessLife):
 
     def _started(self) -> Child:
         self.models.forget()
-        listen = f"unix-abstract:{self._name}" if self._listener is None else str(self._listener.fileno())
+        where = self._address if self._listener is None else str(self._listener.fileno())
         return Child(
             "camslice.stream.engine_process",
-            [f"--door={self.door}", f"--listen={listen}"],
+            [f"--door={self.door}", f"--listen={where}"],
             [] if self._listener is None else [self._listener.fileno()],
             self._configure.threads,
             {"CAMSLICE_ENGINE_TOKEN": self._token} if self.door is Door.OIP else {},
@@ -89,10 +88,3 @@ class EngineLife(ProcessLife):
 
     def _died(self, cause: str, pause_s: float) -> None:
         log.error("the engine process ended (%s); restart in %.1f s", cause, pause_s)
-
-
-def _listener(name: str) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listener.bind(f"\0{name}")
-    listener.listen(_BACKLOG)
-    return listener
