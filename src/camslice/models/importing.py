@@ -7,7 +7,6 @@ install packages, ask its servers or keep settings on its way.
 from __future__ import annotations
 
 import math
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ from camslice.models.detections import Detections
 from camslice.models.model import ModelInfo
 from camslice.models.original import CONFIDENCE, NMS_IOU, Original, Picture
 from camslice.models.resolve import resolve
+from camslice.models.ultralytics_setting import INSTALL_IT, confine_ultralytics
 
 MOST_ERROR_PX = 2.0
 """Boxes of both programs on the same picture may differ by this much, in pixels of the model's input."""
@@ -157,15 +157,9 @@ def _list(info: ModelInfo, path: Path) -> None:
 
 
 def _in_ultralytics(weights: Path, work: Path) -> Original:
-    # Read by the package when it is imported: install nothing, ask no server, keep no settings, say only what goes wrong.
-    os.environ.update(
-        YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true", YOLO_CONFIG_DIR=str(work / "settings"), YOLO_VERBOSE="false"
-    )
+    confine_ultralytics(work / "settings")
     try:
         from camslice.models.ultralytics_weights import UltralyticsWeights
     except ImportError as error:
-        raise ModelError(
-            f"importing .pt weights needs the package ultralytics ({error}); it is AGPL-3.0, so best "
-            "give it an environment of its own: pip install 'camslice[ultralytics]'."
-        ) from error
+        raise ModelError(f"importing .pt weights needs the package ultralytics ({error}); {INSTALL_IT}.") from error
     return UltralyticsWeights(weights)

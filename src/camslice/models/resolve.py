@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from camslice.fleet.errors import ModelError
-from camslice.fleet.types import ModelSpec
+from camslice.fleet.types import Backend, ModelSpec
 from camslice.models.cache import search_folders, sha256_of
 from camslice.models.catalogue import Catalogue, Kind, load_catalogue
 from camslice.models.choose_decoder import choose_decoder, class_count
@@ -36,9 +36,10 @@ def resolve(
 ) -> ModelInfo:
     """Find or fetch the weights that `spec` names, and say what they need and answer.
 
-    `spec.weights` is a name of the model list or a path. A path to a file of the list gets the list's facts; any other
-    file is read for its shapes and metadata. Raises ModelError: unknown name, nothing to be had, licence not accepted, not a
-    model, outputs that no decoder fits, unknown classes, a size the model does not take.
+    `spec.weights` is a name of the model list or a path, to a file or to a folder that holds one OpenVINO model. A path to a
+    file of the list gets the list's facts; any other file is read for its shapes and metadata. Raises ModelError: unknown
+    name, nothing to be had, licence not accepted, not a model, outputs that no decoder fits, unknown classes, a size the model
+    does not take.
     """
     known = catalogue or load_catalogue()
     found = _found(spec, known, accept, progress)
@@ -72,12 +73,21 @@ def own_file(weights: str, catalogue: Catalogue) -> Path | None:
 
 def _found(spec: ModelSpec, catalogue: Catalogue, accept: AcceptLicence, progress: Progress | None) -> Found | Path:
     if path := own_file(spec.weights, catalogue):
+        path = _in_folder(path) if path.is_dir() else path
         known = catalogue.by_sha256(sha256_of(path)) if path.is_file() else None
         return Found(*known, path, "the path given") if known and known[0].model else path
     entry = catalogue.entry(spec.weights)
     if entry.kind is not Kind.MODEL:
         raise ModelError(f"{entry.name} is a {entry.kind}, not a model.")
     return fetch(entry, accept=accept, progress=progress)
+
+
+def _in_folder(folder: Path) -> Path:
+    """The model in a folder that an exporter wrote: its only .xml file."""
+    models = sorted(folder.glob("*.xml"))
+    if len(models) != 1:
+        raise ModelError(f"model {folder}: a folder is a model when it holds one .xml file; this one holds {len(models)}.")
+    return models[0]
 
 
 def _listed(found: Found, catalogue: Catalogue) -> ModelInfo:
@@ -114,10 +124,11 @@ def _listed(found: Found, catalogue: Catalogue) -> ModelInfo:
 
 
 def _read(path: Path, spec: ModelSpec) -> ModelInfo:
-    weights = read_weights(path)
+    checkpoints = spec.backend is Backend.ULTRALYTICS
+    weights = read_weights(path, checkpoints=checkpoints)
     width, height = _size(weights, spec)
     if weights.input[2] is None or weights.input[3] is None:
-        weights = read_weights(path, (width, height))
+        weights = read_weights(path, (width, height), checkpoints=checkpoints)
     decoder = choose_decoder(weights, width, height, spec.decoder)
     yolox = decoder == "yolox"
     return ModelInfo(
