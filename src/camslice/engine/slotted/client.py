@@ -15,7 +15,7 @@ from camslice.engine.fitting import fitted
 from camslice.engine.protocol import EngineInfo, InferenceTimes, OnDone, Outputs
 from camslice.engine.slotted.address import connect
 from camslice.engine.slotted.memory import BatchMemory, map_memory
-from camslice.engine.slotted.wire import MAX_MESSAGE_BYTES, Done, Hello, Outcome, Start, Welcome, WireError
+from camslice.engine.slotted.wire import MAX_MESSAGE_BYTES, MOVE, Done, Hello, Outcome, Start, Welcome, WireError
 from camslice.fleet.errors import EngineAwayError, EngineError, TooLateError
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.models.model import ModelInfo
@@ -50,7 +50,8 @@ class SlotEngine:
         self._model = info
         self._hello = Hello(model_name, info.sha256, info.input.width, info.input.height, batches or 0)
         self._wake: Callable[[], None] = _nobody
-        self._session: _Session | None = None
+        self._current: _Session | None = None
+        self._lending: _Session | None = None  # the current one, unless it is to end
         self._info: EngineInfo | None = None
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
@@ -76,7 +77,7 @@ class SlotEngine:
 
     def acquire(self) -> _Batch | None:
         """Lend a free batch, or None when all are out or the engine process is away."""
-        session = self._session
+        session = self._lending
         return session.pool.lend() if session else None
 
     def on_free(self, wake: Callable[[], None]) -> None:
@@ -85,12 +86,12 @@ class SlotEngine:
 
     def close(self) -> None:
         """Wait for running batches and hang up."""
-        session = self._session
         self._wake = _nobody
-        if session is not None:
-            session.pool.wait_until_all_are_back(CLOSE_PATIENCE_S)
+        self._closing.set()
+        self._leave()
+        if self._current is not None:
+            self._thread.join(CLOSE_PATIENCE_S)
         with self._lock:
-            self._closing.set()
             if self._socket is not None:
                 _hang_up(self._socket)
         self._thread.join()
@@ -117,41 +118,45 @@ class SlotEngine:
             self._socket = connection
         try:
             session = self._greet(connection)
-            self._live(session)
-        except (OSError, ValueError, WireError) as error:
-            log.debug("model %s: no engine process let us in: %s", self._hello.model, error)
-            return False
+            if session is not None:
+                self._live(session)
         finally:
             with self._lock:
                 self._socket = None
-        if not self._closing.is_set():
+        if session is not None and not session.left and not self._closing.is_set():
             log.warning("model %s: its engine process is away; looking for it", self._hello.model)
-        return True
+        return session is not None
 
     def _live(self, session: _Session) -> None:
         session.pool.on_free(self._tell)
-        self._session = session
+        self._current = self._lending = session
+        if self._closing.is_set():
+            self._leave()
         self._met.set()
         self._wake()
-        session.take_answers()
-        self._session = None
+        session.take_answers(on_move=self._leave)
+        self._current = self._lending = None
         session.end()
+
+    def _leave(self) -> None:
+        """Lend nothing more from this session, and have it end when every batch is back."""
+        session, self._lending = self._current, None
+        if session is not None:
+            session.leave()
 
     def _tell(self) -> None:
         """Wake whoever wants to know by now."""
         self._wake()
 
-    def _greet(self, connection: socket.socket) -> _Session:
-        connection.send(self._hello.packed())
-        packet, descriptors, _, _ = socket.recv_fds(connection, MAX_MESSAGE_BYTES, 1, socket.MSG_CMSG_CLOEXEC)
+    def _greet(self, connection: socket.socket) -> _Session | None:
+        """Come in; None when the engine process hangs up on us or ends before our model is loaded."""
         try:
-            if not descriptors:
-                raise WireError("no memory came with the welcome")
-            welcome = Welcome.unpacked(packet)
-            memory = map_memory(descriptors[0], welcome.plan.size)
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
+            connection.send(self._hello.packed())
+            packet, descriptors, _, _ = socket.recv_fds(connection, MAX_MESSAGE_BYTES, 1, socket.MSG_CMSG_CLOEXEC)
+            welcome, memory = _unwrapped(packet, descriptors)
+        except (OSError, ValueError, WireError) as error:
+            log.debug("model %s: no engine process let us in: %s", self._hello.model, error)
+            return None
         self._info = welcome.info
         return _Session(connection, welcome.plan.batch_memories(memory, self._model.input.pad))
 
@@ -163,6 +168,8 @@ class _Session:
         self._connection = connection
         self._lock = threading.Lock()
         self._ended = False
+        self._leaving = False
+        self._collected = 0
         self.pool = BatchPool[_Batch]()
         self._batches = [_Batch(self, index, memory) for index, memory in enumerate(memories)]
         for batch in self._batches:
@@ -179,10 +186,13 @@ class _Session:
                 return False
             return True
 
-    def take_answers(self) -> None:
+    def take_answers(self, on_move: Callable[[], None]) -> None:
         """Hand out answers until the other end is gone."""
         try:
             while packet := self._connection.recv(MAX_MESSAGE_BYTES):
+                if packet == MOVE:
+                    on_move()
+                    continue
                 done = Done.unpacked(packet)
                 self._batches[done.batch].deliver(done)
         except (OSError, WireError, IndexError) as error:
@@ -198,10 +208,31 @@ class _Session:
         while self.pool.lend():
             pass  # whoever still has a batch keeps its memory, nobody else does
 
+    def leave(self) -> None:
+        """Hang up as soon as every batch is back."""
+        self._leaving = True
+        while self.pool.lend():
+            self._collect()
+
+    @property
+    def left(self) -> bool:
+        """Whether it ended, or will, because it was asked to and not because the other end went away."""
+        return self._leaving
+
     def take_back(self, batch: _Batch) -> None:
         """A batch is free again."""
-        if not self._ended:
-            self.pool.take_back(batch)
+        if self._ended:
+            return
+        self.pool.take_back(batch)
+        if self._leaving and self.pool.lend():
+            self._collect()
+
+    def _collect(self) -> None:
+        """One batch more that nobody can borrow any more."""
+        with self._lock:
+            self._collected += 1
+            if self._collected == len(self._batches):
+                _hang_up(self._connection)
 
 
 class _Batch:
@@ -265,6 +296,18 @@ class _Batch:
             on_done(self, outputs, times, error)
         except Exception:
             log.exception("a result could not be taken")
+
+
+def _unwrapped(packet: bytes, descriptors: list[int]) -> tuple[Welcome, memoryview]:
+    """The welcome and the memory that came with it. Raises OSError, ValueError or WireError when something is wrong with them."""
+    try:
+        if not descriptors:
+            raise WireError("no memory came with the welcome")
+        welcome = Welcome.unpacked(packet)
+        return welcome, map_memory(descriptors[0], welcome.plan.size)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 def _away() -> EngineAwayError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from camslice.engine.protocol import Batch, InferenceTimes, Outputs
 from camslice.engine.slotted.memory import BatchMemory, make_memory, map_memory
 from camslice.engine.slotted.shared_engine import SharedEngine
-from camslice.engine.slotted.wire import MAX_MESSAGE_BYTES, Done, Hello, Outcome, Start, Welcome, WireError
+from camslice.engine.slotted.wire import MAX_MESSAGE_BYTES, MOVE, Done, Hello, Outcome, Start, Welcome, WireError
 from camslice.fleet.errors import TooLateError
 from camslice.fleet.geometry import Letterbox
 
@@ -49,8 +49,9 @@ class Connection:
             return self.hello
         return Start.unpacked(packet)
 
-    def welcome(self, engine: SharedEngine, batches: int) -> None:
+    def welcome(self, engine: SharedEngine) -> None:
         """Let the worker in: make its memory and hand it over. Raises OSError when the worker is gone."""
+        batches = self.hello.batches if self.hello else 0
         plan = engine.plan(batches)
         descriptor = make_memory(plan.size)
         try:
@@ -72,6 +73,11 @@ class Connection:
             self._running.add(start.batch)
             memory = self._memories[start.batch]
         self.engine.submit(_Job(self, memory, start.batch, start.count, start.deadline_ns))
+
+    def ask_to_move(self) -> None:
+        """Have the worker come in anew when its batches are done."""
+        with contextlib.suppress(OSError):
+            self._socket.send(MOVE)
 
     def finish(self, done: Done, memory: BatchMemory, outputs: Outputs) -> None:
         """Put the answers into memory and say so; into nowhere when the worker is gone."""

@@ -51,8 +51,10 @@ class SlotServer:
         self._thread.start()
 
     def serve(self, model_name: str, engine: Engine) -> None:
-        """Serve a model, or replace the one of that name: who is connected goes on with it as it was and finds the new one
-        when connecting again, and its engine is closed when the last one has gone.
+        """Serve a model, or replace the one of that name without a gap.
+
+        Workers that want the same weights and size move to the new engine when their batches are done. Those that want what was
+        there before go on with it until they hang up; with the last of them its engine is closed.
 
         Raises EngineError when the engine cannot be shared; it is closed then.
         """
@@ -139,15 +141,19 @@ class SlotServer:
 
     def _let_in(self, connection: Connection) -> None:
         """Welcome a worker if its model is here; else it waits."""
-        hello = connection.hello
-        engine = self._engines.get(hello.model) if hello else None
-        if hello is None or engine is None or not engine.serves(hello.sha256, hello.width, hello.height):
+        engine = self._engine_for(connection)
+        if engine is None:
             return
         try:
-            connection.welcome(engine, hello.batches)
+            connection.welcome(engine)
         except OSError as error:
             log.warning("a worker could not be let in: %s", error)
             self._drop(connection)
+
+    def _engine_for(self, connection: Connection) -> SharedEngine | None:
+        hello = connection.hello
+        engine = self._engines.get(hello.model) if hello else None
+        return engine if hello and engine and engine.serves(hello.sha256, hello.width, hello.height) else None
 
     def _drop(self, connection: Connection) -> None:
         self._connections.discard(connection)
@@ -160,6 +166,9 @@ class SlotServer:
         self._engines[model] = engine
         for connection in [waiting for waiting in self._connections if waiting.engine is None]:
             self._let_in(connection)
+        for connection in self._connections:
+            if connection.engine is not None and connection.engine is not engine and self._engine_for(connection) is engine:
+                connection.ask_to_move()
         self._close_unused()
 
     def _hang_up_on(self, model: str) -> None:

@@ -19,6 +19,7 @@ from typing import Protocol
 import numpy as np
 
 from camslice.engine.protocol import Batch, Engine, EngineInfo, InferenceTimes, Outputs
+from camslice.engine.service_time import ServiceTime
 from camslice.engine.slotted.memory import MemoryPlan
 from camslice.fleet.deadlines import is_stale
 from camslice.fleet.errors import EngineError, TooLateError
@@ -26,7 +27,6 @@ from camslice.fleet.geometry import Letterbox, Region
 from camslice.video.slot import I420Slot
 
 _PROBE_PATIENCE_S = 60.0
-_DURATION_WEIGHT = 0.1
 
 
 class Job(Protocol):
@@ -70,7 +70,7 @@ class SharedEngine:
         self._lock = threading.Lock()
         self._waiting: list[_Entry] = []
         self._arrivals = 0
-        self._duration_ns = 0.0
+        self._service = ServiceTime()
         self._closed = False
         self.busy_ns = 0
         """Device time used so far."""
@@ -136,8 +136,8 @@ class SharedEngine:
             heapq.heappop(self._waiting)
             if not job.is_wanted:
                 continue
-            if job.deadline_ns is not None and is_stale(now_ns, job.deadline_ns, int(self._duration_ns)):
-                self._duration_ns *= 1 - _DURATION_WEIGHT  # what makes it late may be out of date
+            if job.deadline_ns is not None and is_stale(now_ns, job.deadline_ns, int(self._service.expected_ns)):
+                self._service.doubt()
                 late.append(job)
                 continue
             jobs.append(job)
@@ -172,7 +172,7 @@ class SharedEngine:
             with self._lock:
                 self.busy_ns += times.inference_ns
                 if error is None:
-                    self._duration_ns += _DURATION_WEIGHT * (times.ended_ns - times.began_ns - self._duration_ns)
+                    self._service.note(times.ended_ns - times.began_ns)
         finally:
             batch.release()
 

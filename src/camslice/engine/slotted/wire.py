@@ -1,8 +1,9 @@
 """What a worker and an engine process say to each other: one packet per message, in the order given here.
 
 A worker says `Hello`; when the model it names is loaded, the engine process answers `Welcome` with the descriptor of the memory
-they share. From then on the worker says `Start` and hears `Done`, once for each batch. Pictures and answers
-never go this way. There is no refusal: who breaks the rules is hung up on.
+they share. From then on the worker says `Start` and hears `Done`, once for each batch. `MOVE` asks it to come in anew when
+its batches are done: another engine serves its model. Pictures and answers never go this way. There is no refusal: who breaks
+the rules is hung up on.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from camslice.engine.slotted.memory import MemoryPlan
 MAX_MESSAGE_BYTES = 4096
 MAX_BATCHES = 64
 """Batches that one worker may have."""
+MOVE = b"move"
 _MAGIC = b"slots-1\0"
 _HELLO = struct.Struct("<8sIII64s")
 _START = struct.Struct("<IIq")
