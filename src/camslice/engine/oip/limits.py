@@ -17,6 +17,8 @@ class Limits:
     picture_side: int = 8192
     picture_pixels: int = 16_000_000
     """8-megapixel cameras (3840 x 2160) fit with room to spare; decoded, such a picture takes 48 MB."""
+    encoded_bytes: int = 64 << 20
+    """Bytes of all the JPEG pictures of a request."""
     regions: int = 256
     region_bytes: int = 4 << 30
     """Bytes of all regions of shared memory together."""
