@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import socket
 from dataclasses import replace
 
 from camslice.engine.slotted.address import SCHEME, listen
@@ -30,10 +31,10 @@ class EngineLife(ProcessLife):
         self._configure = configure
         self._wanted: Wanted = {}
         self._token = secrets.token_urlsafe(32)
+        self._address = f"{SCHEME}camslice-{secrets.token_hex(16)}"
+        self._listener: socket.socket | None = None
         if door is Door.SLOTS:
             self._listener, self._address = listen()
-        else:
-            self._listener, self._address = None, f"{SCHEME}camslice-{secrets.token_hex(16)}"
 
     @property
     def answered(self) -> bool:

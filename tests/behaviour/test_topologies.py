@@ -1,0 +1,199 @@
+"""Every topology analyses the same frames with the same code, and a process that dies takes nobody with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from camslice.fleet.errors import MachineError
+from camslice.fleet.secrets import Source
+from camslice.fleet.types import Fleet, Pace, Topology
+from camslice.stream import memory
+from camslice.stream.supervisor import Supervisor
+from camslice.video.camera_state import CameraState
+from tests.behaviour.running import Run, running, scene_camera, scene_fleet, tiny_models
+from tests.clips import write_clip
+
+SHARED_MEMORY = Path("/dev/shm")
+TOPOLOGIES = {
+    "dedicated": {"topology": Topology.DEDICATED},
+    "sliced": {"topology": Topology.SLICED},
+    "remote": {"topology": Topology.REMOTE, "workers": 2},
+    "pooled": {"topology": Topology.POOLED, "workers": 0},
+    "pooled with workers": {"topology": Topology.POOLED, "workers": 2},
+}
+every_topology = pytest.mark.parametrize("name", TOPOLOGIES)
+SHARING = [name for name in TOPOLOGIES if name != "dedicated"]
+
+
+def in_topology(fleet: Fleet, name: str) -> Fleet:
+    return replace(fleet, **TOPOLOGIES[name])  # type: ignore[arg-type]  # keys of Fleet, by name
+
+
+def three_cameras(name: str) -> Fleet:
+    return in_topology(scene_fleet([scene_camera(camera, fps=20) for camera in ("gate", "yard", "hall")]), name)
+
+
+def live_again(run: Run) -> None:
+    run.wait_for(lambda: all(life.state is CameraState.LIVE for life in run.supervisor.cameras().values()))
+    for camera in ("gate", "yard", "hall"):
+        run.wait_for_more(camera)
+
+
+def leftovers() -> set[str]:
+    return {path.name for path in SHARED_MEMORY.glob("camslice-*")} if SHARED_MEMORY.is_dir() else set()
+
+
+@every_topology
+def test_the_same_clip_gives_the_same_boxes_in_every_topology(name: str, tmp_path: Path) -> None:
+    clip = str(write_clip(tmp_path / "clip.mkv"))
+    camera = replace(scene_camera("gate"), source=Source(clip, clip), fps=240.0, loop=False)
+    found = {}
+    for each in ("pooled", name):
+        fleet = in_topology(scene_fleet([camera], pace=Pace.LOSSLESS), each)
+        with running(fleet, tiny_models(tmp_path)) as run:
+            run.wait_for(lambda: all(life.state is CameraState.ENDED for life in run.supervisor.cameras().values()))
+        found[each] = {result.sequence: result.detections.boxes.tolist() for result in run.results}
+        assert len(found[each]) == run.counts("gate").captured == run.counts("gate").analysed > 0
+    assert found[name] == found["pooled"]
+
+
+@every_topology
+def test_stages_add_up_to_the_total_in_every_topology(name: str, tmp_path: Path) -> None:
+    fleet = in_topology(scene_fleet([scene_camera("gate", fps=20)]), name)
+    with running(fleet, tiny_models(tmp_path)) as run:
+        run.wait_for_more("gate", 20)
+    for result in run.results:
+        *stages, total = result.stages
+        assert abs(sum(stages) - total) <= 0.01 * total
+        assert min(stages) >= -0.01 * total
+    assert any(result.stages.network > 0 for result in run.results) == (name == "remote")
+
+
+@pytest.mark.parametrize("name", SHARING)
+def test_a_killed_pod_fails_only_its_own_frames_and_comes_back(name: str, tmp_path: Path) -> None:
+    with running(three_cameras(name), tiny_models(tmp_path)) as run:
+        live_again(run)
+        pods = run.supervisor.pods()
+        victim = pods[0]
+        assert victim.pid is not None
+        os.kill(victim.pid, signal.SIGKILL)
+        run.wait_for(lambda: run.supervisor.restarts == 1)
+        live_again(run)
+        after = run.supervisor.pods()
+        assert [pod.pid for pod in after[1:]] == [pod.pid for pod in pods[1:]]
+        spared = [camera for pod in pods[1:] for camera in pod.cameras]
+        assert all(run.counts(camera).failed == 0 for camera in spared)
+        assert all(run.counts(camera).missed == 0 for camera in spared)
+        assert all(run.counts(camera).missed > 0 for camera in victim.cameras)
+    for camera in ("gate", "yard", "hall"):
+        assert run.counts(camera).balanced
+        assert run.counts(camera).in_flight == 0
+
+
+@pytest.mark.parametrize("name", ["remote", "pooled with workers"])
+def test_a_killed_engine_process_is_loaded_again_and_its_workers_find_it(name: str, tmp_path: Path) -> None:
+    with running(three_cameras(name), tiny_models(tmp_path)) as run:
+        live_again(run)
+        pods = {pod.pid for pod in run.supervisor.pods()}
+        (engine,) = set(run.supervisor.pids()) - pods
+        os.kill(engine, signal.SIGKILL)
+        run.wait_for(lambda: run.supervisor.restarts == 1)
+        live_again(run)
+        assert {pod.pid for pod in run.supervisor.pods()} == pods, "workers outlive the engine"
+    for camera in ("gate", "yard", "hall"):
+        assert run.counts(camera).balanced
+        assert run.counts(camera).in_flight == 0
+
+
+def test_pods_come_and_go_with_their_cameras(tmp_path: Path) -> None:
+    models = tiny_models(tmp_path)
+    fleet = in_topology(scene_fleet([scene_camera("gate"), scene_camera("yard")]), "sliced")
+    with running(fleet, models) as run:
+        run.wait_for_more("yard")
+        first, second = (pod.pid for pod in run.supervisor.pods())
+        run.supervisor.apply(replace(fleet, cameras=(*fleet.cameras, scene_camera("hall"))), models)
+        run.wait_for_more("hall")
+        assert len(run.supervisor.pods()) == 3
+        run.supervisor.apply(replace(fleet, cameras=(fleet.cameras[0],)), models)
+        run.wait_for(lambda: run.supervisor.pids() == [first])
+        assert second is not None
+        assert not psutil.pid_exists(second) or psutil.Process(second).status() == psutil.STATUS_ZOMBIE
+        run.supervisor.apply(fleet, models)
+        run.wait_for_more("yard")
+    assert run.counts("yard").balanced
+    assert run.counts("yard").in_flight == 0
+
+
+def test_pods_that_memory_cannot_hold_are_refused_with_the_arithmetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory_bytes", lambda: 10_000_000)
+    supervisor = Supervisor(three_cameras("sliced"), tiny_models(tmp_path), lambda results: None)
+    try:
+        with pytest.raises(MachineError, match=r"3 pods do not fit into memory: .* 2 more need 2 x \d+ = \d+ MB, and 10 MB"):
+            supervisor.start()
+        assert len(supervisor.pids()) == 1
+    finally:
+        supervisor.stop()
+        supervisor.close()
+
+
+def test_cameras_that_are_held_begin_together(tmp_path: Path) -> None:
+    results: list[float] = []
+    supervisor = Supervisor(
+        three_cameras("sliced"),
+        tiny_models(tmp_path),
+        lambda batch: results.extend(result.captured_at_s for result in batch),
+        hold=True,
+        phases=lambda start: 0.0,
+    )
+    try:
+        supervisor.start()
+        assert all(counts.captured == 0 for counts in supervisor.counts().values())
+        start_s = time.time() + 0.5
+        supervisor.release(time.monotonic_ns() + 500_000_000)
+        run = Run(supervisor)
+        for camera in ("gate", "yard", "hall"):
+            run.wait_for_more(camera)
+    finally:
+        supervisor.stop()
+        supervisor.close()
+    assert min(results) >= start_s - 0.05
+
+
+@every_topology
+def test_nothing_is_left_when_the_supervisor_is_killed(name: str, tmp_path: Path) -> None:
+    tiny_models(tmp_path)
+    program = f"""
+        import sys, time
+        from pathlib import Path
+        from tests.behaviour.running import scene_camera, tiny_models
+        from tests.behaviour.test_topologies import in_topology, scene_fleet
+        from camslice.stream.supervisor import Supervisor
+        fleet = in_topology(scene_fleet([scene_camera("gate")]), {name!r})
+        supervisor = Supervisor(fleet, tiny_models(Path({str(tmp_path)!r})), lambda results: None)
+        supervisor.start()
+        while not any(counts.analysed for counts in supervisor.counts().values()):
+            time.sleep(0.02)
+        print(*supervisor.pids(), flush=True)
+        time.sleep(600)
+    """
+    before = leftovers()
+    parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    processes = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+    assert processes
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    assert leftovers() == before
