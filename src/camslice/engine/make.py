@@ -13,8 +13,8 @@ from camslice.models.model import ModelInfo
 def make_engine(
     info: ModelInfo, spec: ModelSpec, *, threads: int, layout: Layout = Layout.I420, slots: str | None = None
 ) -> Engine:
-    """Load a model where and how `spec` says, on at most `threads` cores; or use the one that the engine process at the
-    address `slots` has loaded under this name, whose slots are I420.
+    """Load a model where and how `spec` says, on at most `threads` cores, or find it at its server; or use the one that the
+    engine process at the address `slots` has loaded under this name, whose slots are I420.
 
     Without `max_batch` a CPU analyses frame by frame (batches gain nothing there and cost latency), a GPU up to 8 at once.
     Raises EngineError when the device, the precision or the model will not do.
@@ -44,6 +44,10 @@ def make_engine(
             confidence=spec.confidence,
             nms_iou=spec.nms_iou,
         )
+    if spec.backend is Backend.OIP:
+        from camslice.engine.oip.client.engine import OipEngine
+
+        return OipEngine(info, spec, layout=layout, threads=threads)
     from camslice.engine.openvino_engine import OpenVinoEngine
 
     device = spec.device or "CPU"

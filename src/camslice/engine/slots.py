@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -78,6 +78,11 @@ class SlotArrays:
             self._letterboxes[index] = place
             _fill(slot, self._pad)
         return slot
+
+    @property
+    def slots(self) -> Sequence[Slot]:
+        """All slots, with what they hold."""
+        return self._slots
 
     def copy_to(self, index: int, slot: Slot) -> None:
         """Copy the picture in slot `index`, padding included, into a slot of the same kind elsewhere."""

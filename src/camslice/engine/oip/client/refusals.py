@@ -1,0 +1,34 @@
+"""What a gRPC status means to a stream: too late, out of reach, or a failure of the model."""
+
+from __future__ import annotations
+
+from camslice.fleet.errors import EngineAwayError, EngineError, TooLateError
+
+_LATE = {"DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
+"""Given up, or refused because the server's queue is full: the frame is dropped, the server goes on."""
+_AWAY = {"UNAVAILABLE", "CANCELLED", "NOT_FOUND", "ABORTED"}
+"""No connection, a model that is being loaded again, or a region that a restarted server has forgotten."""
+_LAST_ERROR = "last error:"
+
+
+def refusal(url: str, code: str, details: str, *, hurried: bool = True) -> EngineError:
+    """The error for gRPC's status `code` (its name) from the server at `url`.
+
+    `hurried`: the request had a deadline of its own. Without one, a server that gives no answer is out of reach.
+    """
+    reason = _reason(details) or code
+    if code == "DEADLINE_EXCEEDED" and not hurried:
+        return EngineAwayError(f"{url}: no answer came in time")
+    if code in _LATE:
+        return TooLateError(f"{url}: {reason}")
+    if code in _AWAY:
+        return EngineAwayError(f"{url}: {reason}")
+    if code in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
+        return EngineError(f"{url} lets us not in ({reason}); set `server.token` or its certificate.")
+    return EngineError(f"{url}: {reason} ({code.lower().replace('_', ' ')})")
+
+
+def _reason(details: str) -> str:
+    """The end of gRPC's text where it strings causes together, else the text, as one line."""
+    text = " ".join(details.split())
+    return text.rpartition(": ")[2] if _LAST_ERROR in text else text

@@ -1,0 +1,143 @@
+"""One life of a connection: from the first question to a server until it is out of reach."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from google.protobuf.message import Message
+
+from camslice.engine.batch_pool import BatchPool
+from camslice.engine.oip.client.answer import outputs_of
+from camslice.engine.oip.client.batch import UNHURRIED_PATIENCE_S, OipBatch
+from camslice.engine.oip.client.connection import Connection, OnAnswer
+from camslice.engine.oip.client.offer import Offer, offer_of
+from camslice.engine.oip.client.transports.cargo import Cargo
+from camslice.engine.oip.client.transports.choose import choose
+from camslice.engine.oip.client.transports.way import Way
+from camslice.engine.oip.client.wanted import Wanted
+from camslice.engine.oip.descriptions import ModelMetadata, TensorMetadata
+from camslice.fleet.errors import EngineAwayError, EngineError, TooLateError
+
+log = logging.getLogger(__name__)
+
+LATE_IN_A_ROW = 10
+"""So many answers that were not there in time: perhaps nobody is there any more, which a silent network does not say."""
+
+
+class Session:
+    """A server that answers, the way that pictures go to it, and the batches that go that way. Thread-safe.
+
+    Owns its connection, its shared memory and its batches until `close`. `on_lost` is called when a request finds the server
+    out of reach, before whoever sent it hears of that.
+    """
+
+    def __init__(self, wanted: Wanted, on_lost: Callable[[Session, EngineError], None], on_free: Callable[[], None]) -> None:
+        """Raises EngineAwayError when the server or its model cannot be reached now, EngineError when it never will do."""
+        self._wanted = wanted
+        self._on_lost = on_lost
+        self._late_in_a_row = 0
+        self._connection = Connection(wanted.server)
+        try:
+            self.server = self._server_name()
+            self.offer = self._offer()
+            self._letterhead = wanted.letterhead(self.offer)
+            self._outputs = self._letterhead.outputs or self.offer.outputs
+            self.way = self._way()
+        except BaseException:
+            self._connection.close()
+            raise
+        self.pool = BatchPool[OipBatch]()
+        for _ in range(wanted.batches):
+            cargo = self.way.cargo()
+            self.pool.add(OipBatch(cargo, self._letterhead, self._outputs, self.send, self.pool.take_back))
+        self.pool.on_free(on_free)
+        try:
+            self._try_once(cargo)
+        except BaseException:
+            self.close()
+            raise
+
+    def send(self, request: bytes, patience_s: float, on_answer: OnAnswer, *, hurried: bool) -> None:
+        """Put a request on the wire. Raises EngineAwayError when the connection is closed."""
+
+        def answered(answer: Message | EngineError) -> None:
+            if isinstance(answer, EngineError):
+                answer = self._understood(answer)
+            self._note(answer)
+            on_answer(answer)
+
+        self._connection.infer(request, patience_s, answered, hurried=hurried)
+
+    def is_alive(self) -> bool:
+        """Ask whether the model is ready and the shared memory still known."""
+        try:
+            return bool(self._connection.ask("ModelReady", name=self._wanted.model).ready) and self.way.is_open()
+        except EngineError:
+            return False
+
+    def close(self) -> None:
+        """Give the shared memory back and hang up; what is on its way ends with EngineAwayError."""
+        self.way.close()
+        self._connection.close()
+
+    def _note(self, answer: Message | EngineError) -> None:
+        """See from an answer, or from too many that did not come in time, whether the server is out of reach."""
+        if isinstance(answer, EngineAwayError):
+            self._on_lost(self, answer)
+        if not isinstance(answer, TooLateError):
+            self._late_in_a_row = 0
+            return
+        self._late_in_a_row += 1
+        if self._late_in_a_row == LATE_IN_A_ROW:
+            self._late_in_a_row = 0
+            self._on_lost(self, EngineAwayError(f"{answer}, {LATE_IN_A_ROW} times in a row"))
+
+    def _understood(self, error: EngineError) -> EngineError:
+        """A server that complains about our shared memory has forgotten it: it was restarted."""
+        if self.way.region is not None and self.way.region in str(error) and not isinstance(error, EngineAwayError):
+            return EngineAwayError(str(error))
+        return error
+
+    def _server_name(self) -> str:
+        metadata = self._connection.ask("ServerMetadata")
+        return f"{metadata.name} {metadata.version}".strip() or "a server"
+
+    def _offer(self) -> Offer:
+        wanted, url = self._wanted, self._connection.address.url
+        if not self._connection.ask("ModelReady", name=wanted.model).ready:
+            raise EngineAwayError(f"{url}: model {wanted.model} is not ready there{self._those_that_are()}")
+        offer = offer_of(_metadata(self._connection.ask("ModelMetadata", name=wanted.model)), wanted.info, url)
+        if wanted.max_batch > 1 and not offer.any_batch:
+            raise EngineError(
+                f"{url}: max_batch is {wanted.max_batch}, but model {wanted.model} takes batches of one size only; "
+                "leave max_batch out."
+            )
+        return offer
+
+    def _those_that_are(self) -> str:
+        try:
+            ready = sorted({model.name for model in self._connection.ask("RepositoryIndex", ready=True).models})
+        except EngineError:
+            return ""  # not every server has an index
+        return f" (only {', '.join(ready)})" if ready else " (and no other is)"
+
+    def _way(self) -> Way:
+        return choose(self._wanted, self.offer, self._connection, self._answer_to)
+
+    def _try_once(self, cargo: Cargo) -> None:
+        """A grey picture there and back: what will not work is to be found out now, and the first is the slowest."""
+        outputs_of(self._answer_to(cargo), self._outputs, 1)
+
+    def _answer_to(self, cargo: Cargo) -> Message:
+        try:
+            return self._connection.infer_and_wait(self._letterhead.request(cargo.inputs(1)), UNHURRIED_PATIENCE_S)
+        except TooLateError as error:
+            raise EngineAwayError(str(error)) from None
+
+
+def _metadata(answer: Message) -> ModelMetadata:
+    def tensors(described: Sequence[Message]) -> tuple[TensorMetadata, ...]:
+        return tuple(TensorMetadata(each.name, each.datatype, tuple(each.shape)) for each in described)
+
+    return ModelMetadata(answer.name, tuple(answer.versions), answer.platform, tensors(answer.inputs), tensors(answer.outputs))
