@@ -299,7 +299,7 @@ class _Batch:
 
 
 def _unwrapped(packet: bytes, descriptors: list[int]) -> tuple[Welcome, memoryview]:
-    """The welcome and the memory that came with it. Raises OSError, ValueError or WireError when something is wrong with them."""
+    """The welcome and the memory that came with it. Raises OSError, ValueError or WireError for anything else."""
     try:
         if not descriptors:
             raise WireError("no memory came with the welcome")

@@ -18,10 +18,9 @@ from typing import Protocol
 
 import numpy as np
 
+from camslice.engine.oip.outlook import Outlook
 from camslice.engine.protocol import Batch, Engine, EngineInfo, InferenceTimes, Outputs
-from camslice.engine.service_time import ServiceTime
 from camslice.engine.slotted.memory import MemoryPlan
-from camslice.fleet.deadlines import is_stale
 from camslice.fleet.errors import EngineError, TooLateError
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.video.slot import I420Slot
@@ -70,7 +69,8 @@ class SharedEngine:
         self._lock = threading.Lock()
         self._waiting: list[_Entry] = []
         self._arrivals = 0
-        self._service = ServiceTime()
+        self._outlook = Outlook()
+        self._running = 0
         self._closed = False
         self.busy_ns = 0
         """Device time used so far."""
@@ -136,17 +136,19 @@ class SharedEngine:
             heapq.heappop(self._waiting)
             if not job.is_wanted:
                 continue
-            if job.deadline_ns is not None and is_stale(now_ns, job.deadline_ns, int(self._service.expected_ns)):
-                self._service.doubt()
+            if self._outlook.is_late(now_ns, job.deadline_ns, 1, idle=not self._running):
                 late.append(job)
                 continue
             jobs.append(job)
             room -= job.count
+        self._running += bool(jobs)
         return jobs, late
 
     def _start(self, batch: Batch, jobs: Sequence[Job]) -> None:
+        taken_ns = time.monotonic_ns()
+
         def done(batch: Batch, outputs: Outputs, times: InferenceTimes, error: Exception | None) -> None:
-            self._finish(batch, jobs, outputs, times, error)
+            self._finish(batch, jobs, taken_ns, outputs, times, error)
 
         filled = 0
         try:
@@ -156,10 +158,16 @@ class SharedEngine:
             batch.start(filled, done, min((job.deadline_ns for job in jobs if job.deadline_ns is not None), default=None))
         except Exception as error:  # noqa: BLE001 (whatever a backend raises, those who wait must hear of it)
             now_ns = time.monotonic_ns()
-            self._finish(batch, jobs, [], InferenceTimes(now_ns, now_ns), error)
+            self._finish(batch, jobs, taken_ns, [], InferenceTimes(now_ns, now_ns), error)
 
     def _finish(
-        self, batch: Batch, jobs: Sequence[Job], outputs: Outputs, times: InferenceTimes, error: Exception | None
+        self,
+        batch: Batch,
+        jobs: Sequence[Job],
+        taken_ns: int,
+        outputs: Outputs,
+        times: InferenceTimes,
+        error: Exception | None,
     ) -> None:
         if error is None:
             error = self._misfit(outputs)
@@ -169,11 +177,12 @@ class SharedEngine:
                 theirs = [] if error else [output[first : first + job.count] for output in outputs]
                 job.done(theirs, times, error)
                 first += job.count
+        finally:
             with self._lock:
+                self._running -= 1
                 self.busy_ns += times.inference_ns
                 if error is None:
-                    self._service.note(times.ended_ns - times.began_ns)
-        finally:
+                    self._outlook.note(time.monotonic_ns() - taken_ns)
             batch.release()
 
     def _misfit(self, outputs: Outputs) -> EngineError | None:
