@@ -29,12 +29,13 @@ def model_on_pictures(model: str, confidence: float, nms_iou: float, engine: str
         model,
         confidence=confidence,
         nms_iou=nms_iou,
-        backend=_one_of(Backend, engine, "--engine"),
-        precision=_one_of(Precision, precision, "--precision"),
+        backend=one_of(Backend, engine, "--engine"),
+        precision=one_of(Precision, precision, "--precision"),
     )
 
 
-def _one_of(choices: type[Choice], value: str, option: str) -> Choice:
+def one_of(choices: type[Choice], value: str, option: str) -> Choice:
+    """The choice that an option names. Raises CamsliceError with those there are."""
     try:
         return choices(value)
     except ValueError as error:
