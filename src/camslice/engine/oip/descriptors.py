@@ -22,7 +22,8 @@ SERVICE = "inference.GRPCInferenceService"
 @cache
 def message_class(name: str) -> type[Message]:
     """The class of a message of package `inference`, such as `ModelInferRequest`. KeyError if there is none."""
-    return GetMessageClass(_pool().FindMessageTypeByName(f"inference.{name}"))
+    found: type[Message] = GetMessageClass(_pool().FindMessageTypeByName(f"inference.{name}"))
+    return found
 
 
 @cache

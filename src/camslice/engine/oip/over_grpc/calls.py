@@ -1,0 +1,191 @@
+"""Every call of the protocol over gRPC: bytes in, the service asked, bytes or a status out.
+
+Messages are parsed here and not by gRPC, so that what is no message gets a proper status, and so that a message is looked at
+before it is taken apart (see `structure`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import grpc
+from google.protobuf.json_format import ParseDict
+from google.protobuf.message import DecodeError, Message
+
+from camslice.engine.oip import described
+from camslice.engine.oip.access import DEMAND, admits
+from camslice.engine.oip.bridge import inferred, off_loop
+from camslice.engine.oip.descriptors import SERVICE, calls
+from camslice.engine.oip.messages import OipError, Status
+from camslice.engine.oip.over_grpc.infer import parse_request, read_request, response_message
+from camslice.engine.oip.over_grpc.stream import InferStreams
+from camslice.engine.oip.service import Json, Service
+from camslice.engine.oip.wire_limits import WireLimits
+
+if TYPE_CHECKING:
+    from grpc.aio import ServicerContext
+
+log = logging.getLogger(__name__)
+
+_OPEN = frozenset({"ServerLive", "ServerReady"})
+"""What needs no token: whoever watches over the server asks whether it lives, and learns nothing else."""
+_LONGEST_DETAILS = 1000
+"""Characters of a status message; gRPC sends it as a header, and headers are limited."""
+_CODES = {
+    Status.INVALID_ARGUMENT: grpc.StatusCode.INVALID_ARGUMENT,
+    Status.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
+    Status.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Status.ALREADY_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+    Status.TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
+    Status.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Status.TOO_LATE: grpc.StatusCode.DEADLINE_EXCEEDED,
+    Status.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    Status.UNSUPPORTED: grpc.StatusCode.UNIMPLEMENTED,
+    Status.INTERNAL: grpc.StatusCode.INTERNAL,
+}
+
+Answer = Callable[[Message], Mapping[str, Json]]
+
+
+class GrpcCalls:
+    """The calls of one server. Lives on the transports' event loop."""
+
+    def __init__(self, service: Service, limits: WireLimits, token: str | None) -> None:
+        self._service = service
+        self._limits = limits
+        self._token = token
+        self._streams = InferStreams(service, limits)
+        self._answers: Mapping[str, Answer] = {
+            "ServerLive": lambda _: {"live": service.live()},
+            "ServerReady": lambda _: {"ready": service.ready()},
+            "ServerMetadata": lambda _: described.server_metadata(service.metadata()),
+            "ModelReady": lambda of: {"ready": service.model_ready(of.name, of.version)},
+            "ModelMetadata": lambda of: described.model_metadata(service.model_metadata(of.name, of.version)),
+            "ModelConfig": lambda of: {"config": dict(service.model_config(of.name, of.version))},
+            "ModelStatistics": lambda of: described.model_statistics(service.statistics(of.name, of.version)),
+            "RepositoryIndex": lambda of: {"models": described.repository_index(service.repository_index(of.ready))},
+            "SystemSharedMemoryStatus": self._regions,
+            "SystemSharedMemoryRegister": self._register,
+            "SystemSharedMemoryUnregister": self._unregister,
+        }
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """What a gRPC server is to be given."""
+        unary = {
+            name: grpc.unary_unary_rpc_method_handler(self._guarded(name, self._work(name)))
+            for name in calls()
+            if name != "ModelStreamInfer"
+        }
+        stream = grpc.stream_stream_rpc_method_handler(self._stream)
+        return grpc.method_handlers_generic_handler(SERVICE, {**unary, "ModelStreamInfer": stream})
+
+    def drain(self) -> None:
+        """Have every stream end as soon as what it has asked for is answered."""
+        self._streams.drain()
+
+    def _work(self, name: str) -> Callable[[bytes, ServicerContext], Awaitable[Message]]:
+        if name == "ModelInfer":
+            return self._infer
+        if name == "RepositoryModelLoad":
+            return partial(self._change, name, self._load)
+        if name == "RepositoryModelUnload":
+            return partial(self._change, name, self._unload)
+        return partial(self._describe, name)
+
+    def _guarded(
+        self, name: str, work: Callable[[bytes, ServicerContext], Awaitable[Message]]
+    ) -> Callable[[bytes, ServicerContext], Awaitable[bytes]]:
+        async def call(body: bytes, context: ServicerContext) -> bytes:
+            try:
+                self._admit(name, context)
+                answer = await work(body, context)
+                return bytes(answer.SerializeToString())
+            except OipError as error:
+                refusal = error
+            except Exception as error:  # noqa: BLE001 - a defect of ours ends one call, not the server
+                refusal = _defect(name, error)
+            await _refuse(context, refusal)
+            return b""
+
+        return call
+
+    async def _stream(self, _: object, context: ServicerContext) -> None:
+        try:
+            self._admit("ModelStreamInfer", context)
+            await self._streams.serve(context)
+        except OipError as error:
+            refusal = error
+        except Exception as error:  # noqa: BLE001 - as above
+            refusal = _defect("ModelStreamInfer", error)
+        else:
+            return
+        await _refuse(context, refusal)
+
+    def _admit(self, name: str, context: ServicerContext) -> None:
+        if self._token is None or name in _OPEN:
+            return
+        headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        if not admits(self._token, headers.get("authorization")):
+            raise OipError(Status.UNAUTHENTICATED, DEMAND)
+
+    async def _infer(self, body: bytes, context: ServicerContext) -> Message:
+        request = read_request(parse_request(body, self._limits), context.time_remaining())
+        return response_message(await inferred(self._service, request))
+
+    async def _describe(self, name: str, body: bytes, _: ServicerContext) -> Message:
+        request = self._parsed(name, body)
+        if name not in self._answers:
+            raise OipError(Status.UNSUPPORTED, f"{name} is not supported.")
+        return _message(name, self._answers[name](request))
+
+    async def _change(self, name: str, work: Callable[[Message], None], body: bytes, _: ServicerContext) -> Message:
+        request = self._parsed(name, body)
+        await off_loop(partial(work, request))
+        return _message(name, {})
+
+    def _parsed(self, name: str, body: bytes) -> Message:
+        if len(body) > self._limits.control_bytes:
+            raise OipError(Status.TOO_LARGE, f"a request of {name} may have {self._limits.control_bytes} bytes.")
+        try:
+            return calls()[name][0].FromString(body)
+        except DecodeError:
+            raise OipError(Status.INVALID_ARGUMENT, f"this is no request of {name}.") from None
+
+    def _load(self, request: Message) -> None:
+        if request.parameters:
+            raise OipError(Status.UNSUPPORTED, "a model is loaded as it was declared: parameters are not supported.")
+        self._service.load(request.model_name)
+
+    def _unload(self, request: Message) -> None:
+        self._service.unload(request.model_name)
+
+    def _regions(self, request: Message) -> Mapping[str, Json]:
+        found = self._service.shared_memory.status(request.name)
+        return {"regions": {each.name: described.region(each) for each in found}}
+
+    def _register(self, request: Message) -> Mapping[str, Json]:
+        self._service.shared_memory.register(request.name, request.key, request.byte_size, request.offset)
+        return {}
+
+    def _unregister(self, request: Message) -> Mapping[str, Json]:
+        if request.name:
+            self._service.shared_memory.unregister(request.name)
+        else:
+            self._service.shared_memory.unregister_all()
+        return {}
+
+
+def _message(name: str, answer: Mapping[str, Json]) -> Message:
+    return ParseDict(answer, calls()[name][1](), ignore_unknown_fields=True)
+
+
+def _defect(name: str, error: Exception) -> OipError:
+    log.error("%s failed: %r", name, error)
+    return OipError(Status.INTERNAL, "the server failed to answer; its log says why.")
+
+
+async def _refuse(context: ServicerContext, error: OipError) -> None:
+    await context.abort(_CODES[error.status], str(error)[:_LONGEST_DETAILS])

@@ -1,0 +1,51 @@
+"""What parameters of a request mean, on any transport."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from camslice.engine.oip.messages import OipError, Parameter, SharedMemory, Status
+
+_REGION, _OFFSET, _BYTE_SIZE = "shared_memory_region", "shared_memory_offset", "shared_memory_byte_size"
+
+
+def shared_memory(tensor: str, parameters: Mapping[str, Parameter]) -> SharedMemory | None:
+    """Where the tensor of that name lies, or None when it travels in the message. Raises OipError."""
+    if parameters.get("classification"):
+        raise OipError(Status.UNSUPPORTED, f"output {tensor!r}: parameter classification is not supported.")
+    if _REGION not in parameters:
+        return None
+    region, offset, byte_size = parameters[_REGION], parameters.get(_OFFSET, 0), parameters.get(_BYTE_SIZE)
+    if not isinstance(region, str):
+        raise OipError(Status.INVALID_ARGUMENT, f"tensor {tensor!r}: {_REGION} must be a region's name.")
+    if not (_is_size(offset) and _is_size(byte_size)):
+        raise OipError(
+            Status.INVALID_ARGUMENT, f"tensor {tensor!r}: {_BYTE_SIZE} must be given, and {_OFFSET} may be: numbers of bytes."
+        )
+    return SharedMemory(region, int(offset), int(byte_size or 0))
+
+
+def shared_memory_parameters(place: SharedMemory) -> dict[str, Parameter]:
+    """The parameters that say where a tensor lies."""
+    return {_REGION: place.region, _OFFSET: place.offset, _BYTE_SIZE: place.byte_size}
+
+
+def deadline_ns(parameters: Mapping[str, Parameter], remaining_s: float | None, now_ns: int) -> int | None:
+    """When the answer must be there (monotonic): the earlier of `timeout` (microseconds, 0 for none) and the call's own end.
+
+    Raises OipError for a timeout that is no number of microseconds.
+    """
+    timeout_us = parameters.get("timeout", 0)
+    if not _is_size(timeout_us):
+        raise OipError(Status.INVALID_ARGUMENT, f"parameter timeout must be a number of microseconds, not {timeout_us!r}.")
+    ends_ns = []
+    if timeout_us:
+        ends_ns.append(now_ns + int(timeout_us) * 1000)
+    if remaining_s is not None and math.isfinite(remaining_s):
+        ends_ns.append(now_ns + int(remaining_s * 1e9))
+    return min(ends_ns, default=None)
+
+
+def _is_size(value: Parameter | None) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,25 @@
+"""How much a client may send before its request is refused; what lies behind the transports has `limits.Limits`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WireLimits:
+    """Bounds of both transports. Sizes in bytes."""
+
+    message_bytes: int = 64 << 20
+    """One request with its tensors. An 8-megapixel picture is 25 MB as UINT8."""
+    structure_bytes: int = 8 << 20
+    """What of a request has to be taken apart: everything but its raw tensors. Parsed, it takes up to 40 times as much."""
+    fields: int = 1024
+    """Fields of an inference request (inputs, outputs, parameters, raw tensors)."""
+    control_bytes: int = 1 << 20
+    """A request that is not for inference."""
+    requests_at_once: int = 256
+    """Calls (gRPC), and connections (HTTP), beyond which a further one is refused at once."""
+    stream_requests_at_once: int = 64
+    """Requests of one stream that are not answered yet; the stream's next one is read when one of them has been."""
+    read_s: float = 30.0
+    """How long an HTTP client may take to send one request's body."""
