@@ -135,7 +135,8 @@ def test_pods_come_and_go_with_their_cameras(tmp_path: Path) -> None:
 
 
 def test_pods_that_memory_cannot_hold_are_refused_with_the_arithmetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "available_memory_bytes", lambda: 10_000_000)
+    free = iter([10**12, 10_000_000])
+    monkeypatch.setattr(memory, "available_memory_bytes", lambda: next(free))
     supervisor = Supervisor(three_cameras("sliced"), tiny_models(tmp_path), lambda results: None)
     try:
         with pytest.raises(MachineError, match=r"3 pods do not fit into memory: .* 2 more need 2 x \d+ = \d+ MB, and 10 MB"):
@@ -144,6 +145,12 @@ def test_pods_that_memory_cannot_hold_are_refused_with_the_arithmetic(tmp_path: 
     finally:
         supervisor.stop()
         supervisor.close()
+
+
+def test_a_number_of_pods_that_cannot_fit_is_refused_before_any_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory_bytes", lambda: 100_000_000)
+    with pytest.raises(MachineError, match=r"even the smallest take 45 MB each, 3 x 45 = 135 MB, and 100 MB are free"):
+        Supervisor(three_cameras("sliced"), tiny_models(tmp_path), lambda results: None)
 
 
 def test_cameras_that_are_held_begin_together(tmp_path: Path) -> None:

@@ -40,6 +40,9 @@ class _Camera(TypedDict):
 
 class _Fleet(TypedDict):
     cameras: int
+    topology: str
+    pods: int
+    restarts: int
     analysed_fps: float
     memory_mb: float
     cpu_cores: float
@@ -74,10 +77,12 @@ def print_summary(report: Mapping[str, object], allowed_drop_rate: float) -> Non
     usd = fleet["usd_per_camera_month"]
     dollars = f", ${usd:.2f} per camera and month" if usd is not None else ""
     out.print(
-        f"{fleet['cameras']} cameras, {fleet['analysed_fps']:.1f} frames/s analysed, {fleet['memory_mb']:.0f} MB, "
-        f"{fleet['cpu_cores']:.2f} cores{dollars}",
+        f"{fleet['cameras']} cameras in {fleet['pods']} {fleet['topology']} pod{'s' if fleet['pods'] != 1 else ''}, "
+        f"{fleet['analysed_fps']:.1f} frames/s analysed, {fleet['memory_mb']:.0f} MB, {fleet['cpu_cores']:.2f} cores{dollars}",
         highlight=False,
     )
+    if fleet["restarts"]:
+        out.print(f"processes were started again {fleet['restarts']} times; the log says why")
     for camera in cast("list[_Camera]", report["cameras"]):
         if camera["reason"]:
             out.print(f"camera {camera['name']} is {camera['state']}: {camera['reason']}", highlight=False)

@@ -29,6 +29,7 @@ MACHINE: Sequence[tuple[str, Callable[[], Check]]] = (
 
 FLEET: Sequence[tuple[str, Callable[[Fleet], Check]]] = (
     ("load", fleet_checks.load),
+    ("topology", fleet_checks.topology),
     ("mailboxes", fleet_checks.mailboxes),
     ("sources", fleet_checks.sources),
     ("models", fleet_checks.models),

@@ -9,6 +9,8 @@ from camslice.measure.checks import Check
 from camslice.models.catalogue import load_catalogue
 from camslice.models.fetch import find
 from camslice.models.resolve import is_path, own_file
+from camslice.stream.memory import SMALLEST_POD_MB
+from camslice.stream.topologies.make import make_sharing
 from camslice.video.check import check_source
 
 ASSUMED_WIDTH, ASSUMED_HEIGHT = 1920, 1080
@@ -24,6 +26,24 @@ def load(fleet: Fleet) -> Check:
     due_fps = sum(camera.fps for camera, _ in streams)
     detail = f"{len(fleet.cameras)} cameras, {len(streams)} streams, {due_fps:g} frames per second due for analysis"
     return Check.of("load", detail, fix=None)
+
+
+def topology(fleet: Fleet) -> Check:
+    """The pods that the topology makes of this fleet here, and whether memory holds even the smallest of that kind."""
+    try:
+        sharing = make_sharing(fleet)
+        pods = len(sharing.place(fleet.cameras, {}).pods)
+    except CamsliceError as error:
+        return Check.of("topology", str(error), fix="Choose another topology for this machine, or other hardware for it.")
+    beside = f" beside an engine process on {sharing.engine.threads} threads" if sharing.engine is not None else ""
+    threads = sharing.pod(0).threads
+    detail = (
+        f"{fleet.topology}: {pods} pod{'s' if pods != 1 else ''}{beside}, {threads} engine thread{'s' if threads != 1 else ''} "
+        f"each; a pod takes at least {SMALLEST_POD_MB:.0f} MB, together {pods * SMALLEST_POD_MB:,.0f} MB"
+    )
+    too_much = pods * SMALLEST_POD_MB * 1e6 > available_memory_bytes()
+    fix = "Write a higher streams_per_pod or topology: pooled, or take a machine with more memory."
+    return Check.of("topology", detail, fix=fix if too_much else None)
 
 
 def mailboxes(fleet: Fleet) -> Check:

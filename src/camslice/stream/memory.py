@@ -11,6 +11,20 @@ from camslice.engine.memory import available_memory_bytes
 from camslice.fleet.errors import MachineError
 from camslice.stream.lives import PodStatus
 
+_INSTEAD = "use fewer pods (more streams in each), or topology pooled"
+SMALLEST_POD_MB = 45.0
+"""What a process that decodes video and holds the smallest network takes for itself alone; measured with OpenVINO."""
+
+
+def refuse_impossible_number(pods: int) -> None:
+    """Raise MachineError, with the arithmetic, when not even the smallest pods would fit into the memory that is free."""
+    free_mb = available_memory_bytes() / 1e6
+    if pods > 1 and pods * SMALLEST_POD_MB > free_mb:
+        raise MachineError(
+            f"{pods} pods do not fit into memory: even the smallest take {SMALLEST_POD_MB:.0f} MB each, {pods} x "
+            f"{SMALLEST_POD_MB:.0f} = {pods * SMALLEST_POD_MB:.0f} MB, and {free_mb:.0f} MB are free; {_INSTEAD}."
+        )
+
 
 def refuse_if_pods_do_not_fit(pods: Sequence[PodStatus]) -> None:
     """Raise MachineError, with the arithmetic, when the pods that do not run yet need more than there is.
@@ -27,7 +41,7 @@ def refuse_if_pods_do_not_fit(pods: Sequence[PodStatus]) -> None:
         raise MachineError(
             f"{len(pods)} pods do not fit into memory: the first takes {each_mb:.0f} MB for itself, {missing} more need "
             f"{missing} x {each_mb:.0f} = {missing * each_mb:.0f} MB, and {free_mb:.0f} MB are free; "
-            "use fewer pods (more streams in each), or topology pooled."
+            f"{_INSTEAD}."
         )
 
 

@@ -23,9 +23,15 @@ class StreamReport:
 
 
 def run_report(
-    fleet: Fleet, streams: Sequence[StreamReport], duration_s: float, memory_mb: float, cpu_cores: float
+    fleet: Fleet,
+    streams: Sequence[StreamReport],
+    duration_s: float,
+    memory_mb: float,
+    cpu_cores: float,
+    pods: int = 1,
+    restarts: int = 0,
 ) -> dict[str, object]:
-    """`fleet` as it is at the end, `streams` all that ever ran.
+    """`fleet` and its `pods` as they are at the end, `streams` all that ever ran.
 
     Keys as in the command line's contract; times in ms, memory in MB (10^6 bytes), money in US dollars.
     """
@@ -38,6 +44,9 @@ def run_report(
         "streams": [_stream(stream, duration_s) for stream in streams],
         "fleet": {
             "cameras": cameras,
+            "topology": str(fleet.topology),
+            "pods": pods,
+            "restarts": restarts,
             "analysed_fps": _rate(frames.analysed, duration_s),
             "memory_mb": round(memory_mb, 1),
             "cpu_cores": round(cpu_cores, 3),

@@ -19,7 +19,7 @@ from camslice.models.model import ModelInfo
 from camslice.stream.boards import MAX_STREAMS, Boards
 from camslice.stream.crew import Crew, Orders
 from camslice.stream.lives import CameraLife, ModelLife, PodStatus
-from camslice.stream.memory import refuse_if_pods_do_not_fit
+from camslice.stream.memory import refuse_if_pods_do_not_fit, refuse_impossible_number
 from camslice.stream.previews import PreviewPicture
 from camslice.stream.results import FrameResult
 from camslice.stream.topologies.make import make_sharing
@@ -61,6 +61,7 @@ class Supervisor:
         """
         _check_size(fleet)
         sharing = make_sharing(fleet, threads=threads)
+        refuse_impossible_number(len(sharing.place(fleet.cameras, {}).pods))
         self._boards = Boards()
         self._on_results = on_results
         self._orders = Orders(fleet, dict(models), held=hold)

@@ -155,7 +155,11 @@ class SupervisedFleet:
             StreamReport(key, frames, stages[key], self._statistics.labels(key), self._age_ms(key))
             for key, frames in counts.items()
         ]
-        report = run_report(self._supervisor.fleet, streams, self._uptime_s(), *self._measure())
+        supervisor = self._supervisor
+        memory_mb, cpu_cores = self._measure()
+        report = run_report(
+            supervisor.fleet, streams, self._uptime_s(), memory_mb, cpu_cores, len(supervisor.pods()), supervisor.restarts
+        )
         states = [
             {"name": name, "state": str(life.state), "reason": life.reason} for name, life in self._supervisor.cameras().items()
         ]

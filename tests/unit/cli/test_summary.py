@@ -102,14 +102,14 @@ def test_the_verdict_names_both_limits(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_dollars_are_told_where_a_price_is_declared(capsys: pytest.CaptureFixture[str]) -> None:
-    figures = "2 cameras, 10.0 frames/s analysed, 321 MB, 1.25 cores"
+    figures = "2 cameras in 1 pooled pod, 10.0 frames/s analysed, 321 MB, 1.25 cores"
     streams = a_stream("gate"), a_stream("yard")
     assert figures in printed(a_report(*streams), capsys).splitlines()
     assert f"{figures}, $36.50 per camera and month" in printed(a_report(*streams, usd_per_hour=0.1), capsys).splitlines()
 
 
 def test_a_fleet_in_which_nothing_ran_is_printed_too(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "0 cameras, 0.0 frames/s analysed" in printed(a_report(), capsys)
+    assert "0 cameras in 1 pooled pod, 0.0 frames/s analysed" in printed(a_report(), capsys)
 
 
 def test_no_camera_started_names_the_first_and_why() -> None:

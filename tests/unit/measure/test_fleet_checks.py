@@ -62,3 +62,22 @@ def test_weights_are_looked_for_where_they_are_declared(tmp_path: Path, monkeypa
     assert fleet_checks.models(own).fix == f"Put a file at {tmp_path / 'own.onnx'}."
     (tmp_path / "own.onnx").touch()
     assert fleet_checks.models(own).ok
+
+
+def test_the_topology_says_how_many_pods_it_makes(tmp_path: Path) -> None:
+    check = fleet_checks.topology(fleet(tmp_path, f"{{name: a, {SCENE}, fps: 5, count: 3}}", "topology: sliced"))
+    assert check.ok
+    assert "sliced: 3 pods" in check.detail
+    assert "together 135 MB" in check.detail
+
+
+def test_a_topology_that_this_machine_cannot_have_is_told(tmp_path: Path) -> None:
+    check = fleet_checks.topology(fleet(tmp_path, f"{{name: a, {SCENE}, fps: 5, count: 3}}", "topology: dedicated"))
+    assert not check.ok
+    assert "3 streams a device of its own" in check.detail
+
+
+def test_more_pods_than_memory_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_checks, "available_memory_bytes", lambda: 1_000_000)
+    declared = fleet(tmp_path, f"{{name: a, {SCENE}, fps: 5, count: 3}}", "topology: sliced")
+    assert "streams_per_pod" in fleet_checks.topology(declared).fix

@@ -8,7 +8,7 @@ from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.errors import CamsliceError
 from camslice.fleet.types import Fleet, StreamKey
 from camslice.models.model import ModelInfo
-from camslice.stream.lives import CameraLife, ModelLife
+from camslice.stream.lives import CameraLife, ModelLife, PodStatus
 from camslice.stream.previews import PreviewPicture, Previews, previews_bytes
 from camslice.stream.supervisor import Supervisor
 from camslice.video.camera_state import CameraState
@@ -42,6 +42,9 @@ class FakeSupervisor(Supervisor):
     @property
     def generation(self) -> int:
         return 1 + len(self.applied)
+
+    def pods(self) -> list[PodStatus]:
+        return []
 
     def pids(self) -> list[int]:
         return []
