@@ -1,0 +1,72 @@
+"""Whether memory holds as many pods as are asked for: said with the arithmetic, before they bring the machine down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+from camslice.engine.memory import available_memory_bytes
+from camslice.fleet.errors import MachineError
+from camslice.fleet.types import Topology
+from camslice.measure.bench.load import load_for
+from camslice.measure.bench.trial import Wait, WarmUp, run_trial
+from camslice.measure.bench.values import Load, Question
+from camslice.stream.topologies.make import make_sharing
+
+SMALLEST_POD_MB = 45.0
+"""What a process that decodes video and holds the smallest network takes for itself alone; measured with OpenVINO."""
+_PROBE_S = 0.5
+
+PrivateMemory = Callable[[Load, int], float | None]
+"""Starts this load, its engines on so many threads, and says what a pod of it takes for itself, in MB (10^6 bytes); None when
+asked to stop meanwhile."""
+
+
+def refuse_what_memory_cannot_hold(
+    loads: Sequence[Load],
+    question: Question,
+    private_mb: PrivateMemory,
+    available_mb: Callable[[], float] = lambda: available_memory_bytes() / 1e6,
+) -> None:
+    """Look at the largest load of each topology. Raises MachineError.
+
+    What not even the smallest pods could do is refused at once; else one pod is started, and each of the others will take
+    as much as it takes.
+    """
+    largest = [load for load in _largest_of_each_topology(loads) if load.pods_here > 1]
+    for load in largest:
+        _refuse(load, load.pods_here, SMALLEST_POD_MB, available_mb(), f"even the smallest pods take {SMALLEST_POD_MB:.0f} MB")
+    for load in largest:
+        before_mb = available_mb()
+        threads = make_sharing(load.fleet, threads=question.threads).pod(0).threads
+        found_mb = private_mb(load_for(load.topology, 1, question), threads)
+        if found_mb is not None:
+            _refuse(load, load.pods_here, found_mb, before_mb, f"one pod of this model takes {found_mb:.0f} MB for itself")
+
+
+def measured_private_mb(question: Question, wait: Wait) -> PrivateMemory:
+    """Measures it while the load analyses a few frames."""
+
+    def private_mb(load: Load, threads: int) -> float | None:
+        models = {question.spec.name: question.info}
+        trial = run_trial(load.fleet, models, _PROBE_S, wait=wait, threads=threads, warm_up=WarmUp(shortest_s=0.0))
+        return None if trial is None else trial.private_mb
+
+    return private_mb
+
+
+def _largest_of_each_topology(loads: Sequence[Load]) -> list[Load]:
+    def topology(load: Load) -> Topology:
+        return load.topology
+
+    return [max(group, key=lambda load: load.pods_here) for _, group in groupby(sorted(loads, key=topology), topology)]
+
+
+def _refuse(load: Load, pods: int, each_mb: float, available_mb: float, reason: str) -> None:
+    if pods * each_mb <= available_mb:
+        return
+    raise MachineError(
+        f"--topology {load.topology} --pods {pods}: {reason}, so {pods} pods need {pods * each_mb:,.0f} MB, and this machine "
+        f"has {available_mb:,.0f} MB to give; ask for at most {int(available_mb / each_mb)} pods, for more cameras in each "
+        "(--streams-per-pod), or for pooled."
+    )
