@@ -26,6 +26,7 @@ class Command:
 COMMANDS: Mapping[str, Command] = {
     "demo": Command("camslice.cli.demo:demo", "Run a small fleet on real video with whatever this machine can get."),
     "run": Command("camslice.cli.run:run", "Analyse the fleet until stopped, then print what became of every frame."),
+    "bench": Command("camslice.cli.bench:bench", "Measure pods in a topology on this machine."),
     "detect": Command("camslice.cli.detect:detect", "Detect objects in pictures."),
     "eval": Command("camslice.cli.eval:evaluate", "Measure a model's accuracy on labelled pictures."),
     "models": Command("camslice.cli.models:app", "List, fetch and import models."),
