@@ -73,6 +73,14 @@ class SlotServer:
         """Device time that each model served has used so far."""
         return {name: self._busy_before_ns[name] + engine.busy_ns for name, engine in list(self._engines.items())}
 
+    def connections(self) -> int:
+        """Workers that are connected, let in or not."""
+        return len(self._connections)
+
+    def waiting(self) -> int:
+        """Batches that wait for an engine."""
+        return sum(engine.waiting for engine in list(self._engines.values()))
+
     def close(self) -> None:
         """Hang up on everybody, wait for what runs, and close the engines."""
         self._do(self._end)

@@ -81,6 +81,11 @@ class SharedEngine:
         """Pictures in one batch."""
         return self._engine.info.max_batch
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for a free batch."""
+        return len(self._waiting)
+
     def info_for(self, batches: int) -> EngineInfo:
         """What is running, for somebody who has so many batches (0: as many as the engine)."""
         return replace(self._engine.info, batches=batches or self._engine.info.batches)
@@ -214,7 +219,10 @@ def _answer_shapes(engine: Engine, whole: Letterbox) -> tuple[tuple[int, ...], .
 
 def _run_grey(engine: Engine, whole: Letterbox, count: int) -> list[tuple[int, ...]]:
     batch = engine.acquire()
-    if batch is None or not all(isinstance(batch.slot_for(index, whole), I420Slot) for index in range(count)):
+    if batch is None:
+        raise EngineError("it has no free batch for a grey picture")
+    if not all(isinstance(batch.slot_for(index, whole), I420Slot) for index in range(count)):
+        batch.release()
         raise EngineError("its slots do not hold the planes of pictures: workers cannot share it; use `workers: 0`.")
     answered = threading.Event()
     heard: list[list[tuple[int, ...]] | Exception] = []
@@ -224,7 +232,11 @@ def _run_grey(engine: Engine, whole: Letterbox, count: int) -> list[tuple[int, .
         batch.release()
         answered.set()
 
-    batch.start(count, done)
+    try:
+        batch.start(count, done)
+    except Exception as error:
+        batch.release()
+        raise EngineError(f"it cannot run a grey picture: {error}") from error
     if not answered.wait(_PROBE_PATIENCE_S):
         raise EngineError("it does not answer a grey picture")
     if isinstance(heard[0], Exception):

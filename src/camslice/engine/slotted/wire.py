@@ -78,7 +78,7 @@ class Welcome:
             values = json.loads(packet)
             outputs = tuple(tuple(shape) for shape in values["plan"].pop("outputs"))
             return cls(EngineInfo(**values["info"]), MemoryPlan(**values["plan"], outputs=outputs))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise WireError("no welcome") from error
 
 
