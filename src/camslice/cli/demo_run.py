@@ -15,7 +15,7 @@ from camslice.cli.signals import Signals
 from camslice.cli.summary import print_summary
 from camslice.fleet.secrets import Source
 from camslice.fleet.types import CameraSpec, Fleet, ModelSpec, Objective
-from camslice.measure.throughput import closed_loop
+from camslice.measure.throughput import throughput
 from camslice.models.catalogue import Kind, load_catalogue
 from camslice.models.fetch import best_available
 from camslice.models.licences import accepting
@@ -46,7 +46,7 @@ def run_demo(cameras: int, seconds: float, *, listen: str | None, accept_licence
     specs = tuple(CameraSpec(f"camera-{i}", source, 1.0, ("people",), loop=True) for i in range(1, cameras + 1))
     fleet = Fleet(Objective(), {"people": spec}, specs)
     out.print(f"measuring what this machine carries, {MEASURE_S:.0f} s ...", highlight=False)
-    measured = closed_loop(fleet, {"people": info}, MEASURE_S)
+    measured = throughput(fleet, {"people": info}, MEASURE_S)
     rate = sustained_rate(measured.fps, cameras, native_fps(specs[0]))
     out.print(
         f"measured {measured.fps:.0f} frames/s; {cameras} cameras at {rate:g} frames/s each use "
