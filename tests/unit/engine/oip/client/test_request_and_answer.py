@@ -1,0 +1,113 @@
+"""Bytes on the wire: requests that protobuf reads as they were meant, and answers that are not believed blindly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from google.protobuf.message import Message
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camslice.engine.oip.client.answer import Spent, outputs_of, spent_by
+from camslice.engine.oip.client.batch import times_of
+from camslice.engine.oip.client.request import Letterhead
+from camslice.engine.oip.descriptors import message_class
+from camslice.engine.oip.messages import SharedMemory, Tensor
+from camslice.fleet.errors import EngineError
+
+
+@given(st.lists(st.integers(0, 40_000), max_size=3))
+def test_protobuf_reads_the_tensors_that_were_sent(sizes: list[int]) -> None:
+    tensors = [
+        Tensor(f"input{number}", "UINT8", (1, size), np.full(size, number, np.uint8).data) for number, size in enumerate(sizes)
+    ]
+    request = message_class("ModelInferRequest").FromString(Letterhead("m").request(tensors))
+    assert list(request.raw_input_contents) == [bytes([number]) * size for number, size in enumerate(sizes)]
+    assert [(each.name, tuple(each.shape)) for each in request.inputs] == [(each.name, each.shape) for each in tensors]
+
+
+def test_a_request_says_what_is_asked_and_where_things_lie() -> None:
+    head = Letterhead("m", ("boxes",), {"confidence": 0.5, "classes": "a,b", "fast": True})
+    here = Tensor("colour", "FP32", (1,), b"\0\0\0\0")
+    there = Tensor("i420", "UINT8", (1, 6, 4), shared_memory=SharedMemory("r", 64, 24))
+    request = message_class("ModelInferRequest").FromString(head.request([there, here], 1500))
+    assert request.model_name == "m"
+    assert [output.name for output in request.outputs] == ["boxes"]
+    assert request.parameters["confidence"].double_param == 0.5
+    assert request.parameters["classes"].string_param == "a,b"
+    assert request.parameters["fast"].bool_param is True
+    assert request.parameters["timeout"].int64_param == 1500
+    placed = request.inputs[0].parameters
+    assert placed["shared_memory_region"].string_param == "r"
+    assert (placed["shared_memory_offset"].int64_param, placed["shared_memory_byte_size"].int64_param) == (64, 24)
+    assert list(request.raw_input_contents) == [b"\0\0\0\0"]
+
+
+def answer(*outputs: tuple[str, str, tuple[int, ...], bytes]) -> Message:
+    made = message_class("ModelInferResponse")()
+    for name, datatype, shape, raw in outputs:
+        made.outputs.add(name=name, datatype=datatype, shape=shape)
+        made.raw_output_contents.append(raw)
+    return made
+
+
+def test_raw_outputs_come_in_the_order_that_is_asked_for() -> None:
+    came = answer(("b", "FP32", (2, 1), np.array([1, 2], "<f4").tobytes()), ("a", "INT64", (2,), np.arange(2).tobytes()))
+    first, second = outputs_of(came, ("a", "b"), 2)
+    assert first.tolist() == [0, 1]
+    assert second.tolist() == [[1], [2]]
+    assert {each.dtype for each in (first, second)} == {np.dtype(np.float32)}
+    assert len(outputs_of(came, (), 2)) == 2
+
+
+def test_outputs_may_come_as_typed_contents() -> None:
+    came = message_class("ModelInferResponse")()
+    came.outputs.add(name="a", datatype="FP32", shape=(1, 2)).contents.fp32_contents.extend([0.5, 1.5])
+    assert outputs_of(came, ("a",), 1)[0].tolist() == [[0.5, 1.5]]
+
+
+@pytest.mark.parametrize(
+    ("came", "piece"),
+    [
+        (answer(), "lacks the output a"),
+        (answer(("b", "FP32", (1,), b"\0" * 4)), "lacks the output a"),
+        (answer(("a", "FP32", (1, 2), b"\0" * 4)), "1 numbers for shape [1, 2]"),
+        (answer(("a", "FP32", (1,), b"\0" * 5)), "0 numbers for shape [1]"),
+        (answer(("a", "FP32", (2,), b"\0" * 8)), "of 1 picture(s)"),
+        (answer(("a", "FP32", (), b"\0" * 4)), "for shape []"),
+        (answer(("a", "FP32", (1, -1, -1), b"\0" * 4)), "for shape [1, -1, -1]"),
+        (answer(("a", "BYTES", (1,), b"\0" * 4)), "a as BYTES"),
+    ],
+)
+def test_an_answer_that_is_none_is_one_sentence(came: Message, piece: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        outputs_of(came, ("a",), 1)
+    assert piece in str(caught.value)
+
+
+def test_outputs_without_their_bytes_are_refused() -> None:
+    came = answer(("a", "FP32", (1,), b"\0" * 4))
+    came.outputs.add(name="b", datatype="FP32", shape=(1,))
+    with pytest.raises(EngineError, match="2 outputs and the bytes of 1"):
+        outputs_of(came, (), 1)
+
+
+def test_what_a_server_spent_is_read_and_nonsense_is_not() -> None:
+    came = message_class("ModelInferResponse")()
+    came.parameters["queue_ns"].int64_param = 5
+    came.parameters["inference_ns"].uint64_param = 7
+    came.parameters["preprocess_ns"].string_param = "soon"
+    came.parameters["postprocess_ns"].int64_param = -3
+    assert spent_by(came) == Spent(queue_ns=5, inference_ns=7)
+    assert spent_by(answer()) == Spent()
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9), *[st.integers(0, 10**9)] * 4)
+def test_the_parts_of_a_round_trip_add_up(encoding: int, trip: int, queue: int, pre: int, inference: int, post: int) -> None:
+    spent = Spent(queue, pre, inference, post)
+    times = times_of(0, encoding, encoding + trip, spent)
+    parts = (times.network_ns, times.queue_ns, times.preprocess_ns, times.inference_ns, times.postprocess_ns)
+    assert sum(parts) == encoding + trip
+    assert times.network_ns >= 0
+    if spent.total_ns <= trip:
+        assert times.inference_ns == inference
