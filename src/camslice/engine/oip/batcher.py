@@ -96,9 +96,10 @@ class Batcher:
         with self._lock:
             self._refusal = refusal
             self._one_less.wait_for(lambda: not self._taken_on, patience_s)
-            rest = self._waiting.take_out(lambda _: True)
+            rest = self._waiting.take_out(_everything)
         for entry in rest:
             self._fail(entry, refusal)
+        self._engine = None
 
     def _pump(self) -> None:
         """Start batches while the engine has a free one and requests wait."""
@@ -242,6 +243,10 @@ class Batcher:
             self._taken_on -= 1
             self._one_less.notify_all()
         entry.work.release()
+
+
+def _everything(entry: Entry) -> bool:
+    return True
 
 
 def _queues(engine: Engine) -> int:
