@@ -1,0 +1,134 @@
+"""Streaming inference."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+
+from camslice.engine.oip.descriptors import SERVICE, message_class
+from camslice.engine.oip.messages import OipError, Status
+from camslice.engine.oip.server import OipServer
+from tests.unit.engine.oip.fake_service import PATIENCE_S, FakeService
+from tests.unit.engine.oip.servers import LIMITS, grpc_client, infer_message, serving
+
+
+class Stream:
+    """One open stream."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._requests: queue.Queue[bytes | None] = queue.Queue()
+        self._call = channel.stream_stream(f"/{SERVICE}/ModelStreamInfer")(iter(self._requests.get, None), timeout=PATIENCE_S)
+
+    def send(self, message: Message | bytes) -> None:
+        self._requests.put(message if isinstance(message, bytes) else message.SerializeToString())
+
+    def answer(self) -> Message:
+        return message_class("ModelStreamInferResponse").FromString(next(self._call))
+
+    def end(self) -> list[bytes]:
+        """End it from this side; what still came."""
+        self._requests.put(None)
+        return list(self._call)
+
+    def leave(self) -> None:
+        self._call.cancel()
+        self._requests.put(None)
+
+
+@pytest.fixture
+def service() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
+def server(service: FakeService) -> Iterator[OipServer]:
+    with serving(service, limits=replace(LIMITS, stream_requests_at_once=4)) as server:
+        yield server
+
+
+@pytest.fixture
+def stream(server: OipServer) -> Iterator[Stream]:
+    with grpc_client(server) as client:
+        yield Stream(client.channel)
+
+
+def test_each_request_is_answered_as_soon_as_it_is_done(service: FakeService, stream: Stream) -> None:
+    service.hold = True
+    for name in ("slow", "quick"):
+        stream.send(infer_message(id=name))
+    slow, quick = service.asked(), service.asked()
+    quick.answer()
+    assert stream.answer().infer_response.id == "quick"
+    slow.answer()
+    assert stream.answer().infer_response.id == "slow"
+    assert stream.end() == []
+
+
+def test_a_stream_that_its_client_ends_still_gets_every_answer(service: FakeService, stream: Stream) -> None:
+    for i in range(20):
+        stream.send(infer_message(id=str(i)))
+    ids = {message_class("ModelStreamInferResponse").FromString(each).infer_response.id for each in stream.end()}
+    assert ids == {str(i) for i in range(20)}
+
+
+def test_an_error_is_an_answer_like_others_and_the_stream_goes_on(service: FakeService, stream: Stream) -> None:
+    service.refuse = OipError(Status.TOO_LATE, "it is too late.")
+    stream.send(infer_message(id="late"))
+    refused = stream.answer()
+    assert (refused.error_message, refused.infer_response.id) == ("it is too late.", "late")
+    assert refused.infer_response.parameters["status"].string_param == "too late"
+    service.refuse = ZeroDivisionError()
+    stream.send(infer_message(id="broken"))
+    assert "its log says why" in stream.answer().error_message
+    service.refuse = None
+    stream.send(b"\xff\xff\xff")
+    assert "no ModelInferRequest" in stream.answer().error_message
+    stream.send(infer_message(id="fine"))
+    assert stream.answer().infer_response.id == "fine"
+
+
+def test_a_stream_has_so_many_requests_under_way_and_no_more(service: FakeService, stream: Stream) -> None:
+    service.hold = True
+    for i in range(6):
+        stream.send(infer_message(id=str(i)))
+    waiting = [service.asked() for _ in range(4)]
+    with pytest.raises(queue.Empty):
+        service.waiting.get(timeout=0.2)
+    waiting[0].answer()
+    assert service.asked().request.id == "4"
+    stream.leave()
+
+
+def test_a_client_that_leaves_in_the_middle_does_no_harm(service: FakeService, server: OipServer) -> None:
+    service.hold = True
+    with grpc_client(server) as client:
+        stream = Stream(client.channel)
+        stream.send(infer_message())
+        waiting = service.asked()
+        stream.leave()
+        waiting.answer()
+        service.hold = False
+        assert client.call("ModelInfer", infer_message()).outputs
+
+
+def test_a_server_that_stops_answers_what_a_stream_has_asked_for(
+    service: FakeService, server: OipServer, stream: Stream
+) -> None:
+    service.hold = True
+    stream.send(infer_message(id="last"))
+    waiting = service.asked()
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    waiting.answer()
+    assert stream.answer().infer_response.id == "last"
+    with pytest.raises(grpc.RpcError) as ended:
+        stream.answer()
+    assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+    stopping.join(PATIENCE_S)
+    assert not stopping.is_alive()
