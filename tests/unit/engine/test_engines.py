@@ -28,6 +28,8 @@ FULL_RANGE_601 = np.array(
 )
 WHOLE = Letterbox.fit(Region(0, 0, SIDE, SIDE), SIDE, SIDE, centred=False)
 Make = Callable[..., Engine]
+IN_PROCESS = [Backend.OPENVINO, Backend.ONNXRUNTIME]
+"""Those that load weights and choose devices themselves, from the wheels that every installation has."""
 
 
 def _openvino(info: ModelInfo, **options: object) -> Engine:
@@ -229,7 +231,7 @@ def _refuse(*_: object) -> None:
     raise RuntimeError("not now")
 
 
-@pytest.mark.parametrize("backend", list(Backend))
+@pytest.mark.parametrize("backend", IN_PROCESS)
 def test_a_device_this_machine_lacks_is_refused_by_name(backend: Backend, tmp_path: Path) -> None:
     info = mean_model(tmp_path / "mean.onnx")
     with pytest.raises(EngineError, match="abacus"):
@@ -242,7 +244,7 @@ def test_a_fixed_batch_is_refused_when_more_is_wanted(tmp_path: Path) -> None:
         make_engine(info, ModelSpec("tiny", "tiny", max_batch=4), threads=1)
 
 
-@pytest.mark.parametrize("backend", list(Backend))
+@pytest.mark.parametrize("backend", IN_PROCESS)
 def test_weights_that_are_no_model_are_one_sentence(backend: Backend, tmp_path: Path) -> None:
     info = mean_model(tmp_path / "mean.onnx")
     info.path.write_text("these are not weights")
