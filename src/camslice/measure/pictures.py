@@ -30,11 +30,19 @@ class PictureDetector:
 
     def __init__(self, info: ModelInfo, spec: ModelSpec, *, multi_label: bool = False) -> None:
         """`multi_label`: a box may have several classes, as accuracy is measured; else its best one, as in video."""
-        self._info = info
-        self._decode = make_decoder(
-            info, confidence=spec.confidence, nms_iou=spec.nms_iou, classes=spec.classes, multi_label=multi_label
-        )
         self._engine = make_engine(info, spec, threads=inference_threads(), layout=Layout.RGB)
+        try:
+            self._decode = make_decoder(
+                info,
+                confidence=spec.confidence,
+                nms_iou=spec.nms_iou,
+                classes=spec.classes,
+                multi_label=multi_label,
+                ready_boxes=self._engine.info.ready_boxes,
+            )
+        except BaseException:
+            self._engine.close()
+            raise
         self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
 
     def detect(self, pictures: Iterable[Picture]) -> Iterator[Detections]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -13,13 +15,14 @@ from camslice.fleet.types import Backend, ModelSpec
 from camslice.measure.pictures import PictureDetector
 from camslice.video.picture import StillPicture
 from tests.tiny_detector import tiny_detector
+from tests.unit.engine.stand_in_ultralytics import StandIn
 
 
 def picture(width: int, height: int, brightness: int) -> StillPicture:
     return StillPicture(np.full((height, width, 3), brightness, np.uint8))
 
 
-@pytest.fixture(params=list(Backend))
+@pytest.fixture(params=[Backend.OPENVINO, Backend.ONNXRUNTIME])
 def detector(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PictureDetector]:
     made = PictureDetector(tiny_detector(tmp_path / "tiny.onnx"), ModelSpec("tiny", "tiny", backend=request.param))
     yield made
@@ -70,3 +73,14 @@ def test_a_decoder_that_fails_is_told_and_not_waited_for(detector: PictureDetect
     monkeypatch.setattr(detector, "_decode", broken)
     with pytest.raises(ValueError, match="no such output"):
         list(detector.detect([picture(64, 64, 200)] * 20))
+
+
+def test_an_engine_that_answers_boxes_needs_no_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMSLICE_CACHE", str(tmp_path))
+    StandIn(finds=lambda seen: [[1, 2, seen.shape[1], seen.shape[0], 0.5, 0]]).install(monkeypatch)
+    spec = ModelSpec("tiny", "tiny", backend=Backend.ULTRALYTICS)
+    with patch.dict(os.environ):
+        detector = PictureDetector(tiny_detector(tmp_path / "tiny.onnx"), spec)
+        found = list(detector.detect([picture(256, 128, 200), picture(64, 96, 200)]))
+        detector.close()
+    assert [detections.boxes.tolist() for detections in found] == [[[1, 2, 256, 128]], [[1, 2, 64, 96]]]
