@@ -115,10 +115,14 @@ class StageCost(Strict):
 
 @dataclass(frozen=True, slots=True)
 class BatchCost(Strict):
-    """A batch of `size` frames, alone on the accelerator: how long it holds it, and the CPU time of this process meanwhile."""
+    """A batch of `size` frames: how long it takes alone on the accelerator, and the CPU time of its process meanwhile.
+
+    `saturated_ms`: the time from one batch to the next when the accelerator always has as many as it computes at once.
+    """
 
     size: int
     accelerator_ms: Figure
+    saturated_ms: Figure | None = None
     cpu_ms: Figure | None = None
 
 
