@@ -38,7 +38,9 @@ def http_app(service: Service, limits: WireLimits, token: str | None) -> ASGIApp
             for path in ("/v2/cudasharedmemory/{rest:path}", "/v2/trace/setting", "/v2/logging")
         ),
     ]
-    return HttpGuard(Starlette(routes=routes, exception_handlers={HTTPException: _no_such_address}), token)
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_address})
+    app.router.redirect_slashes = False
+    return HttpGuard(app, token)
 
 
 def _model(path: str, calls: HttpCalls) -> list[Route]:

@@ -1,0 +1,324 @@
+"""Starting, stopping, and who may come in."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import subprocess
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+
+from camslice.engine.oip.access import admits
+from camslice.engine.oip.listen import AbstractAddress, TcpAddress, parse_address
+from camslice.engine.oip.server import OipServer
+from camslice.engine.oip.tls import Tls, read_tls
+from camslice.fleet.errors import MachineError
+from tests.needs import program
+from tests.unit.engine.oip.fake_service import PATIENCE_S, FakeService
+from tests.unit.engine.oip.servers import LIMITS, grpc_client, http_client, infer_message, serving
+
+TOKEN = "0123456789abcdef-token"
+LOCAL = TcpAddress("127.0.0.1", 0)
+
+
+def test_a_started_server_knows_its_real_ports() -> None:
+    with serving(FakeService()) as server:
+        assert isinstance(server.grpc_address, TcpAddress)
+        assert isinstance(server.http_address, TcpAddress)
+        assert 0 not in {server.grpc_address.port, server.http_address.port}
+
+
+def test_either_transport_may_be_left_out() -> None:
+    for addresses in ({"grpc_address": LOCAL}, {"http_address": LOCAL}):
+        server = OipServer(FakeService(), **addresses)
+        server.start()
+        server.stop()
+    with pytest.raises(MachineError, match="no address to listen on"):
+        OipServer(FakeService())
+
+
+def test_ports_can_be_taken_again_after_stopping() -> None:
+    with serving(FakeService()) as server:
+        pass
+    again = OipServer(FakeService(), server.grpc_address, server.http_address)
+    again.start()
+    again.stop()
+
+
+def test_stopping_ends_the_thread_and_may_be_done_twice_or_before_the_start() -> None:
+    server = OipServer(FakeService(), LOCAL, LOCAL)
+    server.stop()
+    server.start()
+    server.stop()
+    server.stop()
+    assert "oip-server" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_server_that_stops_answers_what_it_has_taken() -> None:
+    service = FakeService(hold=True)
+    with serving(service) as server, grpc_client(server) as client, http_client(server) as web:
+        over_grpc = threading.Thread(target=lambda: seen.append(client.call("ModelInfer", infer_message()).model_name))
+        over_http = threading.Thread(
+            target=lambda: seen.append(web.post("models/echo/infer", json={"inputs": []}).json()["model_name"])
+        )
+        seen: list[str] = []
+        for thread in (over_grpc, over_http):
+            thread.start()
+        waiting = [service.asked(), service.asked()]
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        for each in waiting:
+            each.answer()
+        for thread in (over_grpc, over_http, stopping):
+            thread.join(PATIENCE_S)
+    assert seen == ["echo", "echo"]
+
+
+def test_an_answer_that_comes_after_the_end_does_no_harm() -> None:
+    service = FakeService(hold=True)
+    with serving(service) as server, grpc_client(server) as client:
+        call = threading.Thread(target=client.refusal, args=("ModelInfer", infer_message()))
+        call.start()
+        waiting = service.asked()
+        server.stop(grace_s=0)
+        call.join(PATIENCE_S)
+    waiting.answer()
+
+
+@pytest.mark.parametrize("which", ["grpc", "http"])
+def test_a_port_in_use_is_one_sentence_and_nothing_stays_open(which: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        busy = TcpAddress("127.0.0.1", taken.getsockname()[1])
+        server = OipServer(FakeService(), busy if which == "grpc" else LOCAL, busy if which == "http" else LOCAL)
+        with pytest.raises(MachineError, match=f"port {busy.port}: the port is in use"):
+            server.start()
+    assert "oip-server" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_two_servers_never_share_a_port() -> None:
+    with serving(FakeService()) as server, pytest.raises(MachineError, match="the port is in use"):
+        OipServer(FakeService(), server.grpc_address).start()
+
+
+def test_a_name_without_a_file_can_be_listened_on() -> None:
+    address = parse_address("unix-abstract:camslice-test-of-the-server")
+    server = OipServer(FakeService(), address)
+    server.start()
+    try:
+        with grpc_client(server) as client:
+            assert client.call("ServerLive").live
+        with pytest.raises(MachineError, match="the name is in use"):
+            OipServer(FakeService(), address).start()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:8001", TcpAddress("127.0.0.1", 8001)),
+        ("[::1]:8001", TcpAddress("::1", 8001)),
+        ("unix-abstract:a", AbstractAddress("a")),
+    ],
+)
+def test_addresses_are_read_and_written(text: str, address: TcpAddress | AbstractAddress) -> None:
+    assert parse_address(text) == address
+    assert str(address) == text
+
+
+@pytest.mark.parametrize("text", ["unix-abstract:", "unix-abstract:" + "x" * 108, "unix-abstract:a\0b", "8001", "unix:/tmp/a"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(MachineError, match="cannot listen on"):
+        parse_address(text)
+
+
+def test_an_address_that_others_reach_needs_a_token() -> None:
+    everywhere = TcpAddress("0.0.0.0", 0)
+    for addresses in ((everywhere, None), (None, everywhere)):
+        with pytest.raises(MachineError, match="the server would be open to everyone"):
+            OipServer(FakeService(), *addresses)
+        OipServer(FakeService(), *addresses, token=TOKEN)
+    with pytest.raises(MachineError, match="too short"):
+        OipServer(FakeService(), AbstractAddress("a"), token="short")
+
+
+@pytest.mark.parametrize(
+    ("header", "admitted"),
+    [
+        (f"Bearer {TOKEN}", True),
+        (f"bearer  {TOKEN} ", True),
+        (f"Bearer {TOKEN}x", False),
+        (f"Basic {TOKEN}", False),
+        (TOKEN, False),
+        ("Bearer é", False),
+        ("Bearer \udcff", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_the_token_is_a_bearer_token(header: str | None, admitted: bool) -> None:
+    assert admits(TOKEN, header) is admitted
+    assert admits(None, header)
+
+
+def test_without_the_token_only_health_is_told() -> None:
+    with serving(FakeService(), token=TOKEN) as server, grpc_client(server) as client, http_client(server) as web:
+        assert client.call("ServerLive").live
+        assert client.call("ServerReady").ready
+        assert web.get("health/live").status_code == web.get("health/ready").status_code == 200
+        for name in ("ServerMetadata", "ModelInfer", "RepositoryIndex", "SystemSharedMemoryStatus", "TraceSetting"):
+            code, details = client.refusal(name)
+            assert code is grpc.StatusCode.UNAUTHENTICATED
+            assert "needs the token" in details
+        for path in ("", "models/echo", "models/stats", "no/such/address"):
+            answer = web.get(path)
+            assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        stream = client.channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer")(iter(()), timeout=PATIENCE_S)
+        with pytest.raises(grpc.RpcError, match="UNAUTHENTICATED"):
+            next(stream)
+
+
+def test_with_the_token_everything_is_open() -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "Host": "gpu-host", "Origin": "http://anywhere"}
+    with serving(FakeService(), token=TOKEN) as server, grpc_client(server, token=TOKEN) as client:
+        assert client.call("ModelInfer", infer_message()).outputs
+        with http_client(server, headers=headers) as web:
+            assert web.get("models/echo").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Host": "["}, {"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_a_web_site_cannot_use_a_server_without_a_token(headers: dict[str, str]) -> None:
+    with serving(FakeService()) as server, http_client(server, headers=headers) as web:
+        assert web.post("repository/models/echo/unload").status_code == 403
+
+
+def test_more_calls_than_the_server_takes_are_refused_at_once() -> None:
+    service = FakeService(hold=True)
+    with serving(service, limits=replace(LIMITS, requests_at_once=1)) as server, grpc_client(server) as client:
+        held = threading.Thread(target=client.call, args=("ModelInfer", infer_message()))
+        held.start()
+        waiting = service.asked()
+        assert client.refusal("ServerLive")[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+        waiting.answer()
+        held.join(PATIENCE_S)
+
+
+class Authority:
+    """Makes certificates with the program openssl."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._openssl = program("openssl", "openssl")
+        self._run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test authority",
+                  "-keyout", "ca.key", "-out", "ca.pem")  # fmt: skip
+        (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+
+    def certificate(self, name: str) -> tuple[Path, Path]:
+        """Paths of a new certificate and its key."""
+        self._run(
+            "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr"
+        )
+        self._run("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+                  "-extfile", "names", "-out", f"{name}.pem")  # fmt: skip
+        return self.folder / f"{name}.pem", self.folder / f"{name}.key"
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "ca.pem"
+
+    def context(self, certificate: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
+        """What a client trusts, and shows."""
+        trusting = ssl.create_default_context(cafile=self.ca)
+        if certificate is not None:
+            trusting.load_cert_chain(certificate, key)
+        return trusting
+
+    def _run(self, *arguments: str) -> None:
+        subprocess.run([self._openssl, *arguments], cwd=self.folder, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def pair(authority: Authority) -> tuple[Path, Path]:
+    return authority.certificate("server")
+
+
+def test_both_transports_are_encrypted(authority: Authority, pair: tuple[Path, Path]) -> None:
+    trusting = grpc.ssl_channel_credentials(authority.ca.read_bytes())
+    with serving(FakeService(), tls=read_tls(*pair, None)) as server:
+        with grpc_client(server, trusting) as client:
+            assert client.call("ModelInfer", infer_message()).outputs
+        with http_client(server, verify=authority.context()) as web:
+            assert web.get("health/live").status_code == 200
+        with grpc_client(server) as plain:
+            assert plain.refusal("ServerLive")[0] is grpc.StatusCode.UNAVAILABLE
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(f"http://{server.http_address}/v2/health/live")
+
+
+def test_clients_show_a_certificate_where_one_is_asked_for(authority: Authority, pair: tuple[Path, Path]) -> None:
+    tls = read_tls(*pair, authority.ca)
+    certificate, key = authority.certificate("client")
+    trusted = grpc.ssl_channel_credentials(authority.ca.read_bytes(), key.read_bytes(), certificate.read_bytes())
+    nameless = grpc.ssl_channel_credentials(authority.ca.read_bytes())
+    with serving(FakeService(), tls=tls) as server:
+        with grpc_client(server, trusted) as client:
+            assert client.call("ServerLive").live
+        with grpc_client(server, nameless) as client:
+            assert client.refusal("ServerLive")[0] is grpc.StatusCode.UNAVAILABLE
+        with http_client(server, verify=authority.context(certificate, key)) as web:
+            assert web.get("health/live").status_code == 200
+        with http_client(server, verify=authority.context()) as web, pytest.raises(httpx.HTTPError):
+            web.get("health/live")
+
+
+def test_no_tls_is_no_tls() -> None:
+    assert read_tls(None, None, None) is None
+
+
+def test_what_cannot_encrypt_is_refused_by_the_name_of_its_option(
+    authority: Authority, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    certificate, key = pair
+    nonsense = tmp_path / "nonsense.pem"
+    nonsense.write_text("-----BEGIN CERTIFICATE-----\n")
+    locked = tmp_path / "locked.key"
+    subprocess.run(
+        ["openssl", "rsa", "-aes128", "-passout", "pass:secret", "-in", key, "-out", locked], check=True, capture_output=True
+    )
+    other, _ = authority.certificate("other")
+    missing = tmp_path / "missing.pem"
+    wrong: list[tuple[Path | None, Path | None, Path | None, str]] = [
+        (certificate, None, None, "--tls-cert needs --tls-key"),
+        (None, key, None, "--tls-key needs --tls-cert"),
+        (None, None, authority.ca, "--tls-client-ca needs --tls-cert and --tls-key"),
+        (missing, key, None, f"--tls-cert {missing}: No such file"),
+        (tmp_path, key, None, "Is a directory"),
+        (nonsense, key, None, "no certificate and private key"),
+        (certificate, nonsense, None, "no certificate and private key"),
+        (certificate, locked, None, "protected by a passphrase"),
+        (other, key, None, "do not belong together"),
+        (certificate, key, nonsense, f"--tls-client-ca {nonsense}: it holds no certificate"),
+    ]
+    for cert, private, ca, words in wrong:
+        with pytest.raises(MachineError, match=re.escape(words)) as refused:
+            read_tls(cert, private, ca)
+        assert "secret" not in str(refused.value)
+
+
+def test_keys_are_not_shown(pair: tuple[Path, Path]) -> None:
+    tls = read_tls(*pair, None)
+    assert isinstance(tls, Tls)
+    assert "PRIVATE" not in repr(tls)
