@@ -17,7 +17,6 @@ import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
-from camslice.engine.make import make_engine
 from camslice.fleet.errors import CamsliceError
 from camslice.fleet.log import log_to_stderr
 from camslice.stream.engine_doors import EngineDoor, open_door
@@ -46,8 +45,7 @@ class EngineProcess:
     loads still shows that it lives.
     """
 
-    def __init__(self, configured: Configure, pipe: Connection, door: EngineDoor) -> None:
-        self._configured = configured
+    def __init__(self, pipe: Connection, door: EngineDoor) -> None:
         self._pipe = pipe
         self._door = door
         self._speaking = threading.Lock()
@@ -90,9 +88,7 @@ class EngineProcess:
     def _load(self, order: LoadModel) -> None:
         name = order.spec.name
         try:
-            engine = make_engine(order.info, order.spec, threads=self._configured.threads)
-            info = engine.info
-            self._door.serve(order.spec, order.info, engine)
+            info = self._door.load(order.spec, order.info)
         except CamsliceError as error:
             self._not_loaded(name, str(error))
             return
@@ -133,7 +129,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         configured: Configure = pipe.recv()
     except (EOFError, OSError):
         sys.exit(0)  # the supervisor was gone before it said a word
-    EngineProcess(configured, pipe, open_door(given.door, given.listen)).run()
+    try:
+        door = open_door(given.door, given.listen, configured.threads)
+    except CamsliceError as error:
+        sys.exit(f"camslice engine: {error}")
+    EngineProcess(pipe, door).run()
     sys.stderr.flush()
     os._exit(0)  # the engines are closed by now; their libraries' own tear-down only costs time
 
