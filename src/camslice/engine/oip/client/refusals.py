@@ -11,6 +11,10 @@ _AWAY = {"UNAVAILABLE", "CANCELLED", "NOT_FOUND", "ABORTED"}
 _LAST_ERROR = "last error:"
 
 
+class UnsupportedError(EngineError):
+    """The server does not know this part of the protocol, which is its good right."""
+
+
 def refusal(url: str, code: str, details: str, *, hurried: bool = True) -> EngineError:
     """The error for gRPC's status `code` (its name) from the server at `url`.
 
@@ -25,6 +29,8 @@ def refusal(url: str, code: str, details: str, *, hurried: bool = True) -> Engin
         return EngineAwayError(f"{url}: {reason}")
     if code in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
         return EngineError(f"{url} lets us not in ({reason}); set `server.token` or its certificate.")
+    if code == "UNIMPLEMENTED":
+        return UnsupportedError(f"{url}: {reason} (unimplemented)")
     return EngineError(f"{url}: {reason} ({code.lower().replace('_', ' ')})")
 
 

@@ -16,10 +16,11 @@ import numpy as np
 
 from camslice.engine.oip.client.connection import Connection
 from camslice.engine.oip.client.offer import Offer
+from camslice.engine.oip.client.refusals import UnsupportedError
 from camslice.engine.oip.client.transports.cargo import Cargo
 from camslice.engine.oip.client.transports.way import Way, set_up
 from camslice.engine.oip.client.wanted import Wanted
-from camslice.fleet.errors import EngineAwayError, EngineError, MachineError
+from camslice.fleet.errors import EngineError, MachineError
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.fleet.types import Transport
 from camslice.models.model import InputSpec
@@ -42,7 +43,7 @@ def choose(wanted: Wanted, offer: Offer, connection: Connection, send: Send) -> 
     if connection.address.same_host:
         try:
             return set_up(Transport.SHARED_MEMORY, wanted, offer, connection)
-        except EngineAwayError as error:
+        except UnsupportedError as error:
             log.info("no shared memory with this server: %s", error)
         except (EngineError, MachineError) as error:
             log.warning("no shared memory with this server, pictures travel in requests: %s", error)
