@@ -11,7 +11,7 @@ from camslice.cli.output import stdout
 from camslice.fleet.stages import STAGES
 from camslice.measure.bench.shapes import ReportShape, RowShape
 
-_HEADS = {"preprocess": "pre-\nprocess", "inference": "infer-\nence", "postprocess": "post-\nprocess"}
+_HEADS = {"preprocess": "pre-\nprocess", "network": "net-\nwork", "inference": "infer-\nence", "postprocess": "post-\nprocess"}
 """Names of stages broken so that all of them fit into 80 columns."""
 
 
@@ -37,11 +37,11 @@ def _latency_table(rows: Sequence[RowShape]) -> Table:
     objective = rows[0]["objective"]
     with_machines = any(row["machines"] > 1 for row in rows)
     heads = ["frames/s", "mean", "p50", "p95", "p99", f"p{objective['percentile']:g} in\n{objective['latency_ms']:g} ms"]
-    table = _table("ms from the instant a frame is due", [*(["machines"] if with_machines else []), *heads])
+    table = _table("ms from the instant a frame is due", [*(["ma-\nchines"] if with_machines else []), *heads])
     for row in rows:
         total = row["stages"]["total"]
         times = (total["mean"], total["p50"], total["p95"], total["p99"])
-        cells = [f"{row['fps']:.1f}", *(f"{ms:.1f}" for ms in times), "yes" if row["objective"]["met"] else "no"]
+        cells = [f"{row['fps']:.1f}", *(_ms(each) for each in times), "yes" if row["objective"]["met"] else "no"]
         table.add_row(*_which(row), *([str(row["machines"])] if with_machines else []), *cells)
     return table
 
@@ -51,14 +51,14 @@ def _stages_table(rows: Sequence[RowShape]) -> Table:
     table = _table("where the time goes: mean ms of each stage", [_HEADS.get(name, name) for name in names])
     for row in rows:
         stages = row["stages"]
-        table.add_row(*_which(row), *(f"{stages[name]['mean']:.2f}" if name in stages else "-" for name in names))
+        table.add_row(*_which(row), *(_ms(stages[name]["mean"], 2) if name in stages else "-" for name in names))
     return table
 
 
 def _costs_table(rows: Sequence[RowShape]) -> Table:
     with_price = any(row["usd_per_camera_month"] is not None for row in rows)
     heads = ["super-\nseded", "stale", "failed", "cores", "MB per\npod", "MB per\ncamera"]
-    table = _table("frames dropped, and what it took", [*heads, *(["$ per cam\nand month"] if with_price else [])])
+    table = _table("frames dropped, and what it took", [*heads, *(["$ / cam\n/ month"] if with_price else [])])
     for row in rows:
         drops = (f"{row['frames'][cause]:.0f}" for cause in ("superseded", "stale", "failed"))
         usd = row["usd_per_camera_month"]
@@ -83,6 +83,11 @@ def _table(title: str, heads: Sequence[str]) -> Table:
 
 def _which(row: RowShape) -> tuple[str, str, str]:
     return row["topology"], str(row["pods"]), str(row["cameras"])
+
+
+def _ms(value: float, decimals: int = 1) -> str:
+    """So many decimals, fewer of a large number: it must fit."""
+    return f"{value:.{decimals if value < 100 else 0 if value >= 1000 else 1}f}"
 
 
 def _count(number: int, what: str) -> str:
