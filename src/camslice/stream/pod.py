@@ -103,7 +103,7 @@ class Pod:
         spec = message.spec
         scheduler = self._scheduler(spec.name)
         try:
-            model = _loaded(message, self._configured.threads)
+            model = _loaded(message, self._configured)
         except CamsliceError as error:
             self._not_loaded(scheduler, spec.name, str(error))
             return
@@ -206,10 +206,10 @@ class Pod:
                 return  # the main thread sees the same end of the pipe
 
 
-def _loaded(message: LoadModel, threads: int) -> LoadedModel:
+def _loaded(message: LoadModel, configured: Configure) -> LoadedModel:
     """The engine, and the decoder that reads its answers. Raises CamsliceError."""
     spec = message.spec
-    engine = make_engine(message.info, spec, threads=threads)
+    engine = make_engine(message.info, spec, threads=configured.threads, slots=configured.slots)
     try:
         decode = make_decoder(
             message.info,
