@@ -38,11 +38,12 @@ class OipEngine:
         batches: int = BATCHES,
         patience_s: float = START_PATIENCE_S,
     ) -> None:
-        """Raises EngineError when no server is named or it cannot be used, MachineError when shared memory lacks."""
+        """`spec.device` and `spec.precision` are the server's affair.
+
+        Raises EngineError when no server is named or it cannot be used, MachineError when shared memory lacks.
+        """
         if spec.server is None:
             raise EngineError(f"model {spec.name}: engine oip needs a server; set `server: {{url: grpc://HOST:PORT}}`.")
-        if spec.device is not None:
-            raise EngineError(f"model {spec.name}: device {spec.device!r} is for the server to choose; leave `device` out.")
         if layout is Layout.TENSOR:
             raise EngineError(f"model {spec.name}: engine oip takes pictures only; tensors are made on their way.")
         wanted = Wanted(info, spec, spec.server, layout, spec.max_batch or 1, batches)

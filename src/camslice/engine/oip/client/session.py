@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 
@@ -108,12 +109,26 @@ class Session:
         if not self._connection.ask("ModelReady", name=wanted.model).ready:
             raise EngineAwayError(f"{url}: model {wanted.model} is not ready there{self._those_that_are()}")
         offer = offer_of(_metadata(self._connection.ask("ModelMetadata", name=wanted.model)), wanted.info, url)
+        if offer.ready_boxes:
+            self._check_labels()
         if wanted.max_batch > 1 and not offer.any_batch:
             raise EngineError(
                 f"{url}: max_batch is {wanted.max_batch}, but model {wanted.model} takes batches of one size only; "
                 "leave max_batch out."
             )
         return offer
+
+    def _check_labels(self) -> None:
+        """Class numbers of boxes made there mean what they mean here. Raises EngineError."""
+        parameters = self._connection.ask("ModelConfig", name=self._wanted.model).config.parameters
+        if "labels" not in parameters:
+            return
+        there, here = json.loads(parameters["labels"].string_value), list(self._wanted.info.labels)
+        if there != here:
+            raise EngineError(
+                f"{self._connection.address.url}: model {self._wanted.model} is another one: its classes are {_some(there)} "
+                f"there, and here {_some(here)}; name the same weights on both sides, or set `labels`."
+            )
 
     def _those_that_are(self) -> str:
         try:
@@ -141,3 +156,7 @@ def _metadata(answer: Message) -> ModelMetadata:
         return tuple(TensorMetadata(each.name, each.datatype, tuple(each.shape)) for each in described)
 
     return ModelMetadata(answer.name, tuple(answer.versions), answer.platform, tensors(answer.inputs), tensors(answer.outputs))
+
+
+def _some(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")

@@ -80,6 +80,7 @@ class FakeServer:
             "ServerMetadata": lambda _: {"name": "fake", "version": "1"},
             "ModelReady": lambda request: {"ready": self.ready and request.name == "tiny"},
             "ModelMetadata": self._metadata,
+            "ModelConfig": lambda _: {"config": {"name": "tiny"}},
             "RepositoryIndex": lambda _: {"models": [{"name": "tiny", "state": "READY"}]},
             "SystemSharedMemoryRegister": self._register,
             "SystemSharedMemoryUnregister": self._unregister,

@@ -452,8 +452,6 @@ def test_a_batch_larger_than_the_model_takes_is_refused(servers: list[FakeServer
         at(servers[0], engines, max_batch=4)
 
 
-def test_no_server_and_a_device_of_ours_are_refused(server: FakeServer) -> None:
+def test_without_a_server_there_is_no_engine() -> None:
     with pytest.raises(EngineError, match="engine oip needs a server"):
         OipEngine(INFO, ModelSpec("people", "tiny", backend=Backend.OIP))
-    with pytest.raises(EngineError, match="'GPU' is for the server to choose"):
-        OipEngine(INFO, ModelSpec("people", "tiny", backend=Backend.OIP, device="GPU", server=Server(server.url)))
