@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from camslice.engine.oip.messages import OipError, Parameter, SharedMemory, Status
@@ -29,22 +28,6 @@ def shared_memory(tensor: str, parameters: Mapping[str, Parameter]) -> SharedMem
 def shared_memory_parameters(place: SharedMemory) -> dict[str, Parameter]:
     """The parameters that say where a tensor lies."""
     return {_REGION: place.region, _OFFSET: place.offset, _BYTE_SIZE: place.byte_size}
-
-
-def deadline_ns(parameters: Mapping[str, Parameter], remaining_s: float | None, now_ns: int) -> int | None:
-    """When the answer must be there (monotonic): the earlier of `timeout` (microseconds, 0 for none) and the call's own end.
-
-    Raises OipError for a timeout that is no number of microseconds.
-    """
-    timeout_us = parameters.get("timeout", 0)
-    if not _is_size(timeout_us):
-        raise OipError(Status.INVALID_ARGUMENT, f"parameter timeout must be a number of microseconds, not {timeout_us!r}.")
-    ends_ns = []
-    if timeout_us:
-        ends_ns.append(now_ns + int(timeout_us) * 1000)
-    if remaining_s is not None and math.isfinite(remaining_s):
-        ends_ns.append(now_ns + int(remaining_s * 1e9))
-    return min(ends_ns, default=None)
 
 
 def _is_size(value: Parameter | None) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -157,16 +156,6 @@ def test_tensors_in_shared_memory_are_named_and_not_sent(service: FakeService, c
     assert answer["outputs"] == [{"name": "data", "datatype": "UINT8", "shape": [1, 2], "parameters": place}]
 
 
-def test_a_time_out_becomes_a_deadline(service: FakeService, client: httpx.Client) -> None:
-    before_ns = time.monotonic_ns()
-    client.post(INFER, json={"inputs": [an_input([1, 2])], "parameters": {"timeout": 1_000_000}})
-    client.post(INFER, json={"inputs": [an_input([1, 2])], "parameters": {"timeout": 0}})
-    hurried, unhurried = (request.deadline_ns for request in service.requests)
-    assert hurried is not None
-    assert before_ns + 1e9 <= hurried <= time.monotonic_ns() + 1e9
-    assert unhurried is None
-
-
 class Numbers(FakeService):
     """Answers one tensor."""
 
@@ -250,7 +239,6 @@ DEEP = "[" * 2000 + "]" * 2000
         (json.dumps({"inputs": [an_input([1], datatype="TEXT")]}).encode(), "'TEXT' is unknown"),
         (json.dumps({"inputs": [an_input([1], parameters={"shared_memory_region": 3})]}).encode(), "a region's name"),
         (json.dumps({"inputs": [an_input([1], parameters={"binary_data_size": 1})]}).encode(), "0 bytes are left"),
-        (json.dumps({"inputs": [], "parameters": {"timeout": "soon"}}).encode(), "microseconds"),
         (json.dumps({"inputs": [], "parameters": {"binary_data_output": 1}}).encode(), "true or false"),
         (json.dumps({"inputs": [], "parameters": {"a": None}}).encode(), "parameters.a"),
         (b'{"inputs": [], "id": "\\ud800"}', "json"),

@@ -21,7 +21,7 @@ from camslice.engine.oip.messages import (
     Tensor,
 )
 from camslice.engine.oip.over_grpc.structure import check_structure
-from camslice.engine.oip.parameters import deadline_ns, shared_memory, shared_memory_parameters
+from camslice.engine.oip.parameters import shared_memory, shared_memory_parameters
 from camslice.engine.oip.wire_limits import WireLimits
 
 _TYPED = {
@@ -50,16 +50,15 @@ def parse_request(body: bytes, limits: WireLimits) -> Message:
 
 
 def read_request(message: Message, remaining_s: float | None) -> InferRequest:
-    """What a `ModelInferRequest` asks for, to be answered within `remaining_s`. Raises OipError."""
-    parameters = _parameters(message.parameters)
+    """What a `ModelInferRequest` asks for, to be answered within `remaining_s` (None: whenever). Raises OipError."""
     return InferRequest(
         model=message.model_name,
         version=message.model_version,
         id=message.id,
         inputs=_inputs(message),
         outputs=tuple(RequestedOutput(each.name, _place(each)) for each in message.outputs),
-        parameters=parameters,
-        deadline_ns=deadline_ns(parameters, remaining_s, time.monotonic_ns()),
+        parameters=_parameters(message.parameters),
+        deadline_ns=None if remaining_s is None else time.monotonic_ns() + int(remaining_s * 1e9),
     )
 
 

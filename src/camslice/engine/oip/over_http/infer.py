@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -22,7 +21,7 @@ from camslice.engine.oip.messages import (
     Status,
     Tensor,
 )
-from camslice.engine.oip.parameters import deadline_ns, shared_memory, shared_memory_parameters
+from camslice.engine.oip.parameters import shared_memory, shared_memory_parameters
 from camslice.engine.oip.service import Json
 from camslice.engine.oip.wire_limits import WireLimits
 
@@ -64,7 +63,6 @@ def read_request(model: str, version: str, body: bytes | bytearray, json_bytes: 
             inputs=_inputs(asked.inputs, view[len(header) :]),
             outputs=tuple(RequestedOutput(each.name, shared_memory(each.name, each.parameters)) for each in asked.outputs),
             parameters={name: value for name, value in asked.parameters.items() if name != _BINARY_ANSWER},
-            deadline_ns=deadline_ns(asked.parameters, None, time.monotonic_ns()),
         ),
         {each.name: _flag(each.parameters, _BINARY) for each in asked.outputs if _BINARY in each.parameters},
         _flag(asked.parameters, _BINARY_ANSWER),
