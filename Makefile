@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts tests docs docs-serve reference bench lock clean
+.PHONY: help demo test lint types contracts tests docs docs-serve reference protocol bench lock clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -37,6 +37,9 @@ docs-serve: $(ENV)/.dev ## read the documentation while writing it
 
 reference: $(ENV)/.dev ## write the reference pages that say what the code says
 	$(BIN)/python tools/reference.py
+
+protocol: $(ENV)/.dev ## compile the Open Inference Protocol's messages
+	$(BIN)/python tools/protocol.py
 
 bench: $(ENV)/.dev ## the whole way of a frame beside bare inference (ARGS="--clip CLIP --model NAME=WEIGHTS")
 	$(BIN)/python -m benchmarks.ceiling $(ARGS)
