@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from camslice.engine.protocol import Batch, Engine, InferenceTimes, Outputs
@@ -15,7 +16,7 @@ GAIN = 0.97
 """A larger batch must need at most this share of the time per picture, for each picture in it waits for all."""
 _LEAST_ROUNDS = 3
 _MOST_ROUNDS = 7
-_PATIENCE_S = 120.0
+_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,57 +31,55 @@ class BatchSizes:
         return max(size for size in self.sizes if size <= max(1, pictures))
 
 
-def load_engine(make: Callable[[int], Engine], max_batch: int, budget_s: float = 2.0) -> tuple[Engine, BatchSizes]:
+def load_engine(make: Callable[[int], Engine], max_batch: int, budget_s: float = 1.0) -> tuple[Engine, BatchSizes]:
     """The engine to serve with, made by `make(largest batch)`, and the sizes worth computing on it.
 
     An engine for batches can be slower at single pictures than one without, because its shapes are open. So both are loaded,
-    measured in turns, and the one for batches stays only if it loses nothing at one picture and gains at more. Raises
-    EngineError when an engine cannot be loaded or does not answer.
+    measured in turns for about `budget_s` per size, and the one for batches stays only if it loses nothing at one picture
+    and gains at more. Raises EngineError when an engine cannot be loaded or does not answer.
     """
     plain = make(1)
+    engines = [plain]
+    sizes: tuple[int, ...] = (1,)
     try:
-        if max_batch == 1:
-            return plain, BatchSizes((1,), min(_measured([(plain, 1)], 0.0)[0]))
-        batching = make(max_batch)
+        if max_batch > 1:
+            engines.append(make(max_batch))
+            sizes = _useful_sizes(plain, engines[-1], max_batch, budget_s)
+        kept = engines[-1] if len(sizes) > 1 else plain
+        quickest_ns = min(_compute(kept, 1) for _ in range(_LEAST_ROUNDS))
     except BaseException:
-        plain.close()
+        for engine in engines:
+            engine.close()
         raise
-    sizes = _tried(max_batch)
-    try:
-        alone, *together = _measured([(plain, 1), *((batching, size) for size in sizes)], budget_s)
-    except BaseException:
-        plain.close()
-        batching.close()
-        raise
-    medians = {size: statistics.median(times) / size for size, times in zip(sizes, together, strict=True)}
-    useful = gaining(medians)
-    if len(useful) > 1 and medians[1] * GAIN <= statistics.median(alone):
-        plain.close()
-        return batching, BatchSizes(useful, min(together[0]))
-    batching.close()
-    return plain, BatchSizes((1,), min(alone))
+    for engine in engines:
+        if engine is not kept:
+            engine.close()
+    return kept, BatchSizes(sizes, quickest_ns)
 
 
-def gaining(per_picture_ns: Mapping[int, float]) -> tuple[int, ...]:
-    """The sizes of which each needs clearly less time per picture than every smaller one.
-
-    >>> gaining({1: 10.0, 2: 9.0, 4: 9.5, 8: 6.0})
-    (1, 2, 8)
-    """
-    kept = [1]
-    for size in sorted(per_picture_ns):
-        if per_picture_ns[size] <= per_picture_ns[kept[-1]] * GAIN:
-            kept.append(size)
-    return tuple(kept)
+def _useful_sizes(plain: Engine, batching: Engine, max_batch: int, budget_s: float) -> tuple[int, ...]:
+    """Sizes of which each needs clearly less time per picture than every smaller one, up to the first that does not."""
+    useful = [1]
+    best_ns = math.inf
+    for size in _tried(max_batch):
+        alone, single, several = _median_times([(plain, 1), (batching, 1), (batching, size)], budget_s)
+        if single * GAIN > alone:
+            return (1,)
+        best_ns = min(best_ns, alone)
+        if several / size > best_ns * GAIN:
+            break
+        useful.append(size)
+        best_ns = several / size
+    return tuple(useful)
 
 
 def _tried(max_batch: int) -> list[int]:
     """Powers of two, and the largest."""
-    return [size for size in range(1, max_batch + 1) if size & (size - 1) == 0 or size == max_batch]
+    return [size for size in range(2, max_batch + 1) if size & (size - 1) == 0 or size == max_batch]
 
 
-def _measured(contenders: Sequence[tuple[Engine, int]], budget_s: float) -> list[list[int]]:
-    """Compute times in ns of each (engine, batch size), taken in turns so that a busy moment of the machine hits them all."""
+def _median_times(contenders: Sequence[tuple[Engine, int]], budget_s: float) -> list[float]:
+    """Compute time in ns of each (engine, batch size), taken in turns so that a busy moment of the machine hits them all."""
     for engine, size in contenders:
         _compute(engine, size)  # the first time of a size takes longer than every other
     times: list[list[int]] = [[] for _ in contenders]
@@ -90,7 +89,7 @@ def _measured(contenders: Sequence[tuple[Engine, int]], budget_s: float) -> list
             break
         for (engine, size), taken in zip(contenders, times, strict=True):
             taken.append(_compute(engine, size))
-    return times
+    return [statistics.median(taken) for taken in times]
 
 
 def _compute(engine: Engine, size: int) -> int:

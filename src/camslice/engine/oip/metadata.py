@@ -20,11 +20,11 @@ def model_metadata(name: str, served: ServedModel) -> ModelMetadata:
     source = served.source
     width, height = source.info.input.width, source.info.input.height
     inputs = (
-        TensorMetadata(Kind.PICTURE, "UINT8", (-1, -1, -1, 3)),
-        TensorMetadata(Kind.JPEG, "BYTES", (-1,)),
-        TensorMetadata(Kind.I420, "UINT8", (-1, height * 3 // 2, width)),
+        TensorMetadata(Kind.PICTURE.value, "UINT8", (-1, -1, -1, 3)),
+        TensorMetadata(Kind.JPEG.value, "BYTES", (-1,)),
+        TensorMetadata(Kind.I420.value, "UINT8", (-1, height * 3 // 2, width)),
         TensorMetadata(COLOUR, "FP32", (-1, 3, 4)),
-        TensorMetadata(Kind.TENSOR, "FP32", (-1, 3, height, width)),
+        TensorMetadata(Kind.TENSOR.value, "FP32", (-1, 3, height, width)),
     )
     outputs = (TensorMetadata(BOXES, "FP32", (-1, -1, 6)), *source.outputs)
     return ModelMetadata(name, (VERSION,), _platform(served), inputs, outputs)

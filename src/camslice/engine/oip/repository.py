@@ -89,11 +89,10 @@ class ModelRepository:
             try:
                 served = serve(model.loader(), model.counters)
             except Exception as error:
-                if not isinstance(error, CamsliceError):
-                    log.exception("model %s could not be loaded", name)
+                reason = _reason(name, error)
                 if before is None:
-                    model.state, model.reason = ModelState.UNAVAILABLE, str(error)
-                raise OipError(Status.UNAVAILABLE, f"model {name!r} could not be loaded: {error}") from error
+                    model.state, model.reason = ModelState.UNAVAILABLE, reason
+                raise OipError(Status.UNAVAILABLE, f"model {name!r} could not be loaded: {reason}") from error
             model.served = served
             model.state, model.reason = ModelState.READY, ""
             if before is not None:
@@ -136,3 +135,12 @@ class ModelRepository:
         if version not in ("", VERSION):
             raise OipError(Status.NOT_FOUND, f"model {name!r} has no version {version!r}, only {VERSION!r}")
         return model
+
+
+def _reason(name: str, error: Exception) -> str:
+    """Why a model could not be loaded, in words for a client."""
+    if isinstance(error, CamsliceError):
+        log.warning("model %s could not be loaded: %s", name, error)
+        return str(error)
+    log.error("model %s could not be loaded", name, exc_info=error)
+    return "the server's log says why"

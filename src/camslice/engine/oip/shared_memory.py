@@ -50,10 +50,10 @@ class SharedMemoryRegions:
         if byte_size < 1 or offset < 0:
             raise _invalid(f"region {name!r}: byte_size must be at least 1 and offset at least 0")
         with self._lock:
-            self._check_room(name, byte_size)
             descriptor, writable = _open(self._folder, name, key)
             try:
                 _check_object(descriptor, name, key, offset + byte_size)
+                self._check_room(name, byte_size)
             except OipError:
                 os.close(descriptor)
                 raise

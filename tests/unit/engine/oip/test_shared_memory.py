@@ -1,0 +1,231 @@
+"""The system shared-memory extension: a client reaches what it registered, and nothing else, whatever it says."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from camslice.engine.oip.descriptions import RegionStatus
+from camslice.engine.oip.limits import Limits
+from camslice.engine.oip.messages import OipError, SharedMemory, Status
+from camslice.engine.oip.shared_memory import FOLDER, SharedMemoryRegions
+
+CONTENT = bytes(range(100))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Stands in for /dev/shm, with one object in it and a secret beside it."""
+    folder = tmp_path / "shm"
+    folder.mkdir()
+    (folder / "pictures").write_bytes(CONTENT)
+    (tmp_path / "secret").write_bytes(b"secret")
+    return folder
+
+
+@pytest.fixture
+def regions(folder: Path) -> Iterator[SharedMemoryRegions]:
+    open_before = open_descriptors()
+    regions = SharedMemoryRegions(Limits(regions=3, region_bytes=250), folder)
+    yield regions
+    regions.unregister_all()
+    assert open_descriptors() == open_before, "a descriptor was left open"
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def refusal(regions: SharedMemoryRegions, *registered: object) -> Status:
+    with pytest.raises(OipError) as caught:
+        regions.register(*registered)  # type: ignore[arg-type]  # per test
+    return caught.value.status
+
+
+def read(regions: SharedMemoryRegions, region: str, offset: int, size: int) -> bytes:
+    place = regions.place(SharedMemory(region, offset, size))
+    try:
+        return place.array(0, (size,)).tobytes()
+    finally:
+        place.release()
+
+
+def test_a_region_is_a_part_of_an_object_under_a_name(regions: SharedMemoryRegions) -> None:
+    regions.register("r", "/pictures", 50, 20)
+    assert read(regions, "r", 5, 10) == CONTENT[25:35]
+    assert regions.status() == [RegionStatus("r", "/pictures", 20, 50)]
+    assert regions.status("r") == regions.status()
+
+
+def test_a_key_may_come_without_its_slash(regions: SharedMemoryRegions) -> None:
+    regions.register("r", "pictures", 100)
+    assert read(regions, "r", 0, 100) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "", "/", "//pictures", ".", "..", "/..", "../secret", "/../secret", "x/../../secret", "/etc/passwd", "a/b",
+        "pictures\0", "pictures\n", "p\u00efctures", "\udcff", "x" * 256,
+    ],
+)  # fmt: skip
+def test_a_key_is_a_plain_name(regions: SharedMemoryRegions, key: str) -> None:
+    assert refusal(regions, "r", key, 1) is Status.INVALID_ARGUMENT
+    assert regions.status() == []
+
+
+@given(st.text(max_size=40))
+def test_no_key_leads_out_of_the_folder(key: str) -> None:
+    regions = SharedMemoryRegions(Limits(), Path("/proc/self/fdinfo/..") / "no-such-folder")
+    with pytest.raises(OipError):
+        regions.register("r", key, 1)
+
+
+def test_what_is_no_shared_memory_object_is_refused(regions: SharedMemoryRegions, folder: Path) -> None:
+    (folder / "link").symlink_to(folder.parent / "secret")
+    (folder / "inner-link").symlink_to("pictures")
+    (folder / "folder").mkdir()
+    os.mkfifo(folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket"))
+        for name in ("link", "inner-link", "folder", "pipe", "socket"):
+            assert refusal(regions, "r", name, 1) is Status.INVALID_ARGUMENT
+    assert refusal(regions, "r", "missing", 1) is Status.NOT_FOUND
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of other users")
+def test_an_object_of_another_user_must_be_open_to_all(regions: SharedMemoryRegions, folder: Path) -> None:
+    os.chown(folder / "pictures", 12345, 12345)
+    (folder / "pictures").chmod(0o600)
+    assert refusal(regions, "r", "pictures", 1) is Status.INVALID_ARGUMENT
+    (folder / "pictures").chmod(0o644)
+    assert refusal(regions, "r", "pictures", 1) is Status.INVALID_ARGUMENT
+    (folder / "pictures").chmod(0o666)
+    regions.register("r", "pictures", 1)
+
+
+@pytest.mark.parametrize(("size", "offset"), [(0, 0), (-1, 0), (1, -1), (101, 0), (100, 1), (1, 100), (2**63, 0), (1, 2**63)])
+def test_a_region_lies_within_its_object(regions: SharedMemoryRegions, size: int, offset: int) -> None:
+    assert refusal(regions, "r", "pictures", size, offset) is Status.INVALID_ARGUMENT
+
+
+def test_a_name_is_given_once_until_it_is_free_again(regions: SharedMemoryRegions) -> None:
+    regions.register("r", "pictures", 10)
+    assert refusal(regions, "r", "pictures", 20) is Status.ALREADY_EXISTS
+    regions.unregister("r")
+    regions.unregister("r")
+    regions.register("r", "pictures", 20)
+    assert regions.status()[0].byte_size == 20
+
+
+def test_names_and_bytes_are_limited(regions: SharedMemoryRegions) -> None:
+    assert refusal(regions, "", "pictures", 1) is Status.INVALID_ARGUMENT
+    assert refusal(regions, "x" * 256, "pictures", 1) is Status.INVALID_ARGUMENT
+    regions.register("a", "pictures", 100)
+    regions.register("b", "pictures", 100)
+    assert refusal(regions, "c", "pictures", 51) is Status.OVERLOADED
+    regions.register("c", "pictures", 1)
+    assert refusal(regions, "d", "pictures", 1) is Status.OVERLOADED
+
+
+def test_a_region_that_is_not_registered_is_not_found(regions: SharedMemoryRegions) -> None:
+    with pytest.raises(OipError) as caught:
+        regions.status("r")
+    assert caught.value.status is Status.NOT_FOUND
+    with pytest.raises(OipError) as caught:
+        regions.place(SharedMemory("pictures", 0, 1))
+    assert caught.value.status is Status.NOT_FOUND
+
+
+wild = st.one_of(st.integers(-2, 60), st.sampled_from([2**31, 2**32, 2**63 - 1, 2**63, 2**64, -(2**63)]))
+
+
+@settings(max_examples=300)
+@given(wild, wild)
+def test_no_tensor_reaches_beyond_its_region(offset: int, size: int) -> None:
+    name = f"camslice-test-{uuid.uuid4().hex}"
+    (FOLDER / name).write_bytes(CONTENT)
+    regions = SharedMemoryRegions(Limits())
+    try:
+        regions.register("r", name, 50, 20)
+        if offset >= 0 and size >= 1 and offset + size <= 50:
+            assert read(regions, "r", offset, size) == CONTENT[20 + offset : 20 + offset + size]
+        else:
+            with pytest.raises(OipError) as caught:
+                regions.place(SharedMemory("r", offset, size))
+            assert caught.value.status is Status.INVALID_ARGUMENT
+    finally:
+        regions.unregister_all()
+        (FOLDER / name).unlink()
+
+
+def test_outputs_are_written_where_they_belong(regions: SharedMemoryRegions, folder: Path) -> None:
+    regions.register("r", "pictures", 50, 20)
+    place = regions.place(SharedMemory("r", 10, 4))
+    place.write(b"abc")
+    with pytest.raises(OipError, match="needs 5 bytes"):
+        place.write(b"abcde")
+    place.release()
+    assert (folder / "pictures").read_bytes() == CONTENT[:30] + b"abc" + CONTENT[33:]
+
+
+def test_a_file_cut_short_by_its_client_is_an_error_and_no_crash(regions: SharedMemoryRegions, folder: Path) -> None:
+    regions.register("r", "pictures", 100)
+    place = regions.place(SharedMemory("r", 0, 100))
+    os.truncate(folder / "pictures", 60)
+    with pytest.raises(OipError, match="shorter than it was"):
+        place.array(0, (100,))
+    with pytest.raises(OipError, match="shorter than it was"):
+        place.write(bytes(100))
+    assert (folder / "pictures").stat().st_size == 60
+    assert place.array(0, (60,)).tobytes() == CONTENT[:60]
+    place.release()
+
+
+def test_a_region_outlives_its_file_and_its_name(regions: SharedMemoryRegions, folder: Path) -> None:
+    regions.register("r", "pictures", 100)
+    (folder / "pictures").unlink()
+    (folder / "pictures").write_bytes(b"another object")
+    place = regions.place(SharedMemory("r", 0, 100))
+    regions.unregister("r")
+    with pytest.raises(OipError):
+        regions.place(SharedMemory("r", 0, 100))
+    assert place.array(0, (100,)).tobytes() == CONTENT
+    place.release()
+    place.release()
+
+
+def test_an_object_that_may_only_be_read_takes_no_outputs(
+    regions: SharedMemoryRegions, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really_open = os.open
+
+    def open_for_reading(path: Path, flags: int) -> int:
+        if flags & os.O_RDWR:
+            raise PermissionError
+        return really_open(path, flags)
+
+    monkeypatch.setattr(os, "open", open_for_reading)
+    regions.register("r", "pictures", 100)
+    assert read(regions, "r", 0, 100) == CONTENT
+    place = regions.place(SharedMemory("r", 0, 100))
+    with pytest.raises(OipError, match="only be read"):
+        place.write(b"x")
+    place.release()
+
+
+def test_a_picture_is_read_straight_into_several_arrays(regions: SharedMemoryRegions) -> None:
+    regions.register("r", "pictures", 100)
+    place = regions.place(SharedMemory("r", 10, 60))
+    planes = [np.zeros((4, 6), np.uint8), np.zeros((2, 3), np.uint8), np.zeros(3, np.float32)]
+    place.read_into(planes, 2)
+    assert b"".join(plane.tobytes() for plane in planes) == CONTENT[12 : 12 + 24 + 6 + 12]
+    place.release()
