@@ -1,8 +1,10 @@
-"""Ultralytics on cameras of a clip, in one process, as an open loop: run by `vs_ultralytics` in an environment of its own.
+"""Ultralytics on cameras of a clip, in one process: run by `vs_ultralytics` in an environment of its own. An open loop, or
+with --closed-loop one camera that takes its next frame when it has the answer to the last.
 
 It is given our own discipline, which its loaders lack: frames fall due by the clock whether or not it is ready, wait in a
 bounded mailbox per camera, and the oldest is taken first; too late ones are dropped. So it is compared at its best.
-Prints one JSON object: latencies in ms of analysed frames, captured and dropped frames.
+Prints one JSON object: latencies in ms of analysed frames, captured and dropped frames. A closed loop then waits for the end
+of its standard input, so that its memory can be looked at.
 """
 
 from __future__ import annotations
@@ -57,8 +59,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--weights", required=True)
     parser.add_argument("--clip", required=True)
-    parser.add_argument("--cameras", type=int, required=True)
-    parser.add_argument("--fps", type=float, required=True, help="per camera")
+    parser.add_argument("--cameras", type=int, default=1)
+    parser.add_argument("--fps", type=float, default=1.0, help="per camera")
+    parser.add_argument("--closed-loop", action="store_true")
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--latency-ms", type=float, default=500.0)
@@ -84,6 +87,11 @@ def main() -> None:
     cameras = [Camera(given.clip, given.fps, latency_s, wake) for _ in range(given.cameras)]
     print("ready", flush=True)
     starts_at = float(sys.stdin.readline())
+    if given.closed_loop:
+        latencies = closed_loop(model, given.clip, starts_at, given.seconds)
+        print(json.dumps({"latencies_ms": latencies, "captured": len(latencies), "dropped": 0, "input": shape}), flush=True)
+        sys.stdin.read()
+        return
     for index, camera in enumerate(cameras):
         camera.starts_at = starts_at + index / given.fps / given.cameras
         camera.ends_at = camera.starts_at + given.seconds
@@ -115,6 +123,24 @@ def main() -> None:
     captured = sum(camera.captured for camera in cameras)
     dropped = sum(camera.dropped for camera in cameras)
     print(json.dumps({"latencies_ms": latencies, "captured": captured, "dropped": dropped, "input": shape}))
+
+
+def closed_loop(model, clip: str, starts_at: float, seconds: float) -> list[float]:
+    """As fast as it can: decode a frame, predict, take the next. Latencies in ms, decoding included."""
+    import cv2
+
+    video = cv2.VideoCapture(clip)
+    time.sleep(max(0.0, starts_at - time.monotonic()))
+    latencies = []
+    while (began := time.monotonic()) < starts_at + seconds:
+        good, frame = video.read()
+        if not good:
+            video.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            good, frame = video.read()
+        for result in model.predict(frame, imgsz=640, classes=[0], conf=0.35, verbose=False):
+            result.boxes.xyxy.cpu().numpy()
+        latencies.append(1000 * (time.monotonic() - began))
+    return latencies
 
 
 if __name__ == "__main__":

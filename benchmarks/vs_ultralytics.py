@@ -8,6 +8,8 @@ Each climbs or descends in 5 % steps until the rate at which it holds and the on
 take turns trial by trial, so that a slow minute of the machine hits all of them.
 
     python -m benchmarks.vs_ultralytics --clip vtest.avi --weights yolov8n.onnx --python OTHER/bin/python
+
+With --pods 1,4,8,20 it makes another comparison instead, for which OTHER must have camslice, too: see `ultralytics_pods`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import ultralytics_pods
 from benchmarks.record import draw_bars, write_result
 
 CAMERAS = 4
@@ -89,8 +92,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--start", default="ours=45,pods=20,best=40", help="where each search begins, frames/s")
     parser.add_argument("--input", default="640x480", help="WxH that all systems compute on")
+    parser.add_argument("--pods", help="compare so many pods, with commas")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each system with so many pods")
+    parser.add_argument("--systems", default=",".join(ultralytics_pods.SYSTEMS), help="those to compare with --pods")
     given = parser.parse_args()
     width, height = map(int, given.input.split("x"))
+    if given.pods:
+        compare_pods(given, (width, height))
+        return
     starts = {name: float(value) for name, value in (part.split("=") for part in given.start.split(","))}
     with tempfile.TemporaryDirectory() as folder:
         openvino_folder = as_openvino(given.python, given.weights, Path(folder))
@@ -129,6 +138,15 @@ def main() -> None:
     print(write_result("vs-ultralytics", result))
     draw(found)
     print(ratios)
+
+
+def compare_pods(given: argparse.Namespace, size: tuple[int, int]) -> None:
+    """The comparison by numbers of pods."""
+    with tempfile.TemporaryDirectory() as folder:
+        openvino_folder = as_openvino(given.python, given.weights, Path(folder))
+        setting = ultralytics_pods.Setting(given.python, given.weights, openvino_folder, given.clip, given.seconds, size)
+        pods = [int(number) for number in given.pods.split(",")]
+        print(ultralytics_pods.compare(setting, pods, given.rounds, given.systems.split(","), versions(given.python)))
 
 
 def run_ours(weights: Path, clip: Path, fps: float, seconds: float, size: tuple[int, int]) -> Trial:

@@ -109,6 +109,7 @@ def measured() -> str:
             f"({versions}; `benchmarks/vs_ultralytics.py`).\n",
             _table(("system", "frames/s", "camslice over it", "goal"), rows),
             "![camslice and Ultralytics](../pictures/vs-ultralytics.svg)\n",
+            *_by_pods(),
             "## The same answers?\n",
             f"{agreement['dataset']['pictures']} labelled pictures, one evaluator for both. A small set: compare the rows, "
             "not published figures. Ultralytics pads to the smallest rectangle by default and camslice to the model's square; "
@@ -117,6 +118,35 @@ def measured() -> str:
             f"On the same square {boxes['matched']} boxes match and differ by at most {boxes['largest_px']} px; "
             f"{len(boxes['only_ours'])} are only ours and {len(boxes['only_theirs'])} only theirs.\n",
         ]
+    )
+
+
+def _by_pods() -> Iterator[str]:
+    """Numbers of pods side by side, once somebody has measured them."""
+    if not (RESULTS / "vs-ultralytics-pods.json").exists():
+        return
+    result = _result("vs-ultralytics-pods")
+    names = {
+        "sliced": "camslice, a pod per camera",
+        "pooled": "camslice, all cameras in one pod",
+        "theirs": "engine ultralytics, a pod per camera",
+        "best": "engine ultralytics, OpenVINO, one pod",
+        "as-found": "Ultralytics alone, a process per camera",
+    }
+    figures = {"fps": "{median:.1f}", "p95_ms": "{median:.0f}", "memory_mb_per_camera": "{median:.0f}"}
+    yield "### By numbers of pods\n"
+    yield (
+        f"A closed loop: each camera takes its next frame when it has the answer to the last. Medians of {result['rounds']} "
+        f"turns of {result['seconds_per_turn']:g} s; the systems take turns, all on the same weights ({result['weights']}), clip "
+        f"and input of {result['input'][0]} x {result['input'][1]} px (`benchmarks/ultralytics_pods.py`).\n"
+    )
+    yield _table(
+        ("system", "cameras", "frames/s", "p95 ms", "MB of PSS per camera"),
+        [
+            (names[row["system"]], str(row["pods"]))
+            + tuple(shape.format(**row[name]) if row[name] else "; ".join(row["problems"]) for name, shape in figures.items())
+            for row in sorted(result["rows"], key=lambda row: int(row["pods"]))
+        ],
     )
 
 
