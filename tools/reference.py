@@ -137,14 +137,17 @@ def _by_pods() -> Iterator[str]:
     yield "### By numbers of pods\n"
     yield (
         f"A closed loop: each camera takes its next frame when it has the answer to the last. Medians of {result['rounds']} "
-        f"turns of {result['seconds_per_turn']:g} s; the systems take turns, all on the same weights ({result['weights']}), clip "
-        f"and input of {result['input'][0]} x {result['input'][1]} px (`benchmarks/ultralytics_pods.py`).\n"
+        f"turns of {result['seconds_per_turn']:g} s; the systems take turns, all on the same weights ({result['weights']}), "
+        f"clip and input of {result['input'][0]} x {result['input'][1]} px (`benchmarks/ultralytics_pods.py`).\n"
     )
     yield _table(
         ("system", "cameras", "frames/s", "p95 ms", "MB of PSS per camera"),
         [
-            (names[row["system"]], str(row["pods"]))
-            + tuple(shape.format(**row[name]) if row[name] else "; ".join(row["problems"]) for name, shape in figures.items())
+            (
+                names[row["system"]],
+                str(row["pods"]),
+                *(words.format(**row[name]) if row[name] else "; ".join(row["problems"]) for name, words in figures.items()),
+            )
             for row in sorted(result["rows"], key=lambda row: int(row["pods"]))
         ],
     )
