@@ -178,6 +178,7 @@ def _in_order_of_use(schema: Schema, definitions: Mapping[str, Schema]) -> Itera
         match = re.search(r'"#/\$defs/(\w+)"', json.dumps(value))
         if match:
             yield key, definitions[match.group(1)]
+            yield from _in_order_of_use(definitions[match.group(1)], definitions)
 
 
 def _keys(schema: Schema, definitions: Mapping[str, Schema]) -> Iterator[str]:
