@@ -144,7 +144,9 @@ class Contexts(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Memory(Strict):
-    """A pod with its first stream, and each stream more; the same on the accelerator; the supervisor of a pooled machine."""
+    """A pod's analysis process with its first stream, and each stream more; the same on the accelerator; and the supervisor
+    that stands beside the analysis processes, one on a machine, or in a cluster one in each pod.
+    """
 
     pod_mb: Figure | None = None
     further_stream_mb: Figure | None = None
@@ -177,10 +179,11 @@ class SharingPoint(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Trial(Strict):
-    """One open loop at a load: so many streams, each at the profile's rate whatever happens.
+    """One open loop at a load: so many streams, each at the capacity's rate whatever happens.
 
     `frames` have a known fate, `dropped` of them had no detections in time. `p_all_ms` is the objective's percentile over all
-    frames, a dropped one counting as infinitely late (None: infinite). `busy` is the share in use of each resource.
+    frames, a dropped one counting as infinitely late (None: infinite). `busy` is the share in use of each resource,
+    `memory_mb` that of all pods.
     """
 
     streams: int

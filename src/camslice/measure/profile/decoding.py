@@ -98,14 +98,15 @@ def _ms_per_megapixel(container: av.container.InputContainer, frames: int) -> fl
 def _encoded(clip: Path, codec: str, frames: int) -> tuple[bytes, float]:
     """The clip's first frames as a file in memory, and the kbit/s that they came to."""
     buffer = io.BytesIO()
-    rate = Fraction(video_of(clip).fps).limit_denominator(1000)
+    video = video_of(clip)
+    rate = Fraction(video.fps).limit_denominator(1000)
     written = 0
     with av.open(buffer, "w", format="matroska") as output:
         stream = cast("VideoStream", output.add_stream(_ENCODERS[codec], rate=rate, options=_OPTIONS[codec]))
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.width, stream.height = video.width // 2 * 2, video.height // 2 * 2
         stream.gop_size = max(1, round(rate * _KEY_FRAME_EVERY_S))
         for number, frame in enumerate(_first_frames(clip, frames)):
-            stream.width, stream.height = frame.width // 2 * 2, frame.height // 2 * 2
             frame.pts, frame.time_base = number, 1 / rate
             output.mux(stream.encode(frame))
             written += 1

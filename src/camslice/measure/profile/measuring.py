@@ -34,8 +34,9 @@ def measure_profile(
     """The profile of a model on this machine. Raises CamsliceError when the model or the clip cannot be measured."""
     until_s = None if settings.budget_s is None else clock() + settings.budget_s
     agenda = Agenda(settings, reporter)
-    costs = measured_costs(subject, settings, journal, agenda.begin)
+    # Loads first: until this process computes the model itself, its memory is that of a supervisor.
     shared = measured_sharing(settings, observe, journal, agenda.begin, available_memory_mb())
+    costs = measured_costs(subject, settings, journal, agenda.begin)
     machine = this_machine(costs.model.device or "")
     accelerator_ms = None if machine.accelerator == CPU else costs.accelerator_ms
     rates = Rates(costs.decode_ms_per_frame, costs.inference_cpu_ms, accelerator_ms)

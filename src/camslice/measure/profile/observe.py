@@ -112,7 +112,7 @@ class ThisMachine:
         busy = _busy(trial.frames, trial.seconds, trial.cpu_cores, trial.stages, rates)
         if machine.busy is not None:
             busy[MACHINE] = round(machine.busy, 4)
-        memory_mb = trial.pods_memory_mb + trial.supervisor_memory_mb
+        memory_mb = trial.pods_memory_mb
         return judged(
             Trial(
                 streams,

@@ -7,8 +7,9 @@ trial. So a trial at n streams is taken to hold with the probability
 
 where c is the capacity (half of the trials hold there) and s how gradual the change is. The likelihood of all trials is
 maximised over c and over s = r c with r between 0.2 % and 10 %. The 95 % interval is that of the profile likelihood: every
-c for which some s gives a log-likelihood no more than 1.92 (half of the chi-squared quantile 3.84 with one degree of
-freedom) below the best. Trials that are perfectly separated pose no problem: the best c is then the middle of the gap.
+c for which some s gives a log-likelihood no more than t^2 / 2 below the best, t being Student's 97.5 % quantile with two
+degrees of freedom less than there are trials (for very many trials that is the usual 1.92; with few the usual one is too
+narrow). Trials that are perfectly separated pose no problem: the best c is then the middle of the gap.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_DROP = 1.92
 _STEEPEST, _GENTLEST = 0.002, 0.1
 _STEEPNESSES = 25
 _STEPS = 1200
@@ -61,7 +61,7 @@ def estimate_capacity(outcomes: Sequence[Outcome]) -> CapacityEstimate:
     capacities = np.linspace(loads.min() / _REACH, loads.max() * _REACH, _STEPS)
     likelihood = _profile_likelihood(capacities, loads, signs)
     best = capacities[likelihood >= likelihood.max() - _FLAT]
-    inside = capacities[likelihood >= likelihood.max() - _DROP]
+    inside = capacities[likelihood >= likelihood.max() - _allowed_drop(len(outcomes))]
     middle = _middle(best, outcomes)
     return CapacityEstimate(middle, min(middle, float(inside[0])), max(middle, float(inside[-1])))
 
@@ -76,6 +76,12 @@ def _profile_likelihood(
     terms = -np.logaddexp(0.0, -distance[:, None, :] / scale[:, :, None])  # [C, S, N]
     best: npt.NDArray[np.float64] = terms.sum(axis=2).max(axis=1)
     return best
+
+
+def _allowed_drop(trials: int) -> float:
+    """Half of the square of Student's 97.5 % quantile, by its expansion in the degrees of freedom (within 1 % from 4 on)."""
+    freedom = max(1, trials - 2)
+    return (1.96 + 2.37 / freedom + 2.82 / freedom**2) ** 2 / 2
 
 
 def _middle(best: npt.NDArray[np.float64], outcomes: Sequence[Outcome]) -> float:

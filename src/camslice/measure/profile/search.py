@@ -31,7 +31,7 @@ class Effort:
     most_streams: int
     first_step: float = 0.15
     bracket_width: float = 0.05
-    interval_width: float = 0.08
+    interval_width: float = 0.1
     edge_trials: int = 12
 
 

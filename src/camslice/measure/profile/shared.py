@@ -61,7 +61,8 @@ class Shared:
         if topology is Topology.POOLED:
             fitting = most_streams_in(_SPARE * available_mb, pod_mb, stream_mb)
         else:  # pods share the pages of their libraries: what counts is what each has for itself
-            fitting = int(_SPARE * available_mb / max(loop.private_mb for loop in self.loops))
+            alone = [loop for loop in self.loops if loop.point.streams_per_pod == 1]
+            fitting = int(_SPARE * available_mb / max(loop.private_mb for loop in alone or self.loops))
         fitting = max(1, fitting)
         return Most(min(MAX_STREAMS, fitting), fitting < MAX_STREAMS)
 
