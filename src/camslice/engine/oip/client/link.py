@@ -60,10 +60,11 @@ class Link:
     def close(self) -> None:
         """Hang up. Requests on their way end with EngineAwayError."""
         self._closing.set()
+        self._session = None
+        self._kept.close()  # which ends the question that the thread may be waiting for
         self._doubted.set()
         self._thread.join()
-        self._session = None
-        self._kept.close()
+        self._kept.close()  # perhaps one that it has made meanwhile
 
     def _first(self, patience_s: float) -> Session:
         wanted, until_s = self._wanted, time.monotonic() + patience_s
@@ -89,6 +90,8 @@ class Link:
             if self._kept.is_alive():
                 self._closing.wait(FIRST_PAUSE_S)  # it answers, so what it will not do it may refuse again at once
             elif not self._found_again():
+                return
+            if self._closing.is_set():
                 return
             self._session = self._kept
             log.warning("%s: back after %.1f s", self._wanted.server.url, time.monotonic() - since_s)
