@@ -39,11 +39,7 @@ class Lane:
         source = self._source
         try:
             engine, sizes = load_engine(lambda max_batch: source.make(self._layout, max_batch), source.max_batch)
-        except CamsliceError as error:
-            self._batcher.close(_not_loaded(source, error))
-            raise
         except Exception as error:
-            log.exception("model %s could not be loaded", source.info.name)
             self._batcher.close(_not_loaded(source, error))
             raise
         self._engine, self.sizes = engine, sizes
@@ -74,12 +70,15 @@ class Lane:
     def _load_or_say(self) -> None:
         try:
             self.load()
-        except Exception as error:  # noqa: BLE001 (requests are told by the batcher; here it is only logged)
-            log.warning("model %s cannot take the input %s: %s", self._source.info.name, self._layout, error)
+        except CamsliceError as error:
+            log.warning("model %s cannot take inputs in layout %s: %s", self._source.info.name, self._layout, error)
+        except Exception:
+            log.exception("model %s cannot take inputs in layout %s", self._source.info.name, self._layout)
 
 
 def _not_loaded(source: ModelSource, error: Exception) -> OipError:
-    return OipError(Status.UNAVAILABLE, f"model {source.info.name!r} could not be loaded for this input: {error}")
+    reason = error if isinstance(error, CamsliceError) else "the server's log says why"
+    return OipError(Status.UNAVAILABLE, f"model {source.info.name!r} could not be loaded for this input: {reason}")
 
 
 def _unloaded(source: ModelSource) -> OipError:

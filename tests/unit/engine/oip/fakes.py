@@ -11,8 +11,9 @@ import numpy as np
 from camslice.engine.oip.messages import OipError
 from camslice.engine.oip.stage_clock import StageClock
 from camslice.engine.protocol import Batch, Engine, EngineInfo, InferenceTimes, OnDone, Outputs
+from camslice.engine.slots import Layout, SlotArrays
 from camslice.fleet.geometry import Letterbox, Region
-from camslice.video.slot import RgbSlot, Slot
+from camslice.video.slot import Slot
 
 MS = 1_000_000
 SIDE = 32
@@ -32,16 +33,16 @@ class FakeClock:
 
 
 class FakeBatch:
-    def __init__(self, engine: FakeEngine, size: int) -> None:
+    def __init__(self, engine: FakeEngine, size: int, layout: Layout = Layout.RGB) -> None:
         self._engine = engine
-        self._slots = [RgbSlot(np.zeros((SIDE, SIDE, 3), np.uint8)) for _ in range(size)]
+        self._slots = SlotArrays(layout, size, SIDE, SIDE, 114)
         self.count = 0
         self.began_ns = 0
         self.deadline_ns: int | None = None
         self.on_done: OnDone | None = None
 
     def slot_for(self, index: int, letterbox: Letterbox) -> Slot:
-        return self._slots[index]
+        return self._slots.slot_for(index, letterbox)
 
     def start(self, count: int, on_done: OnDone, deadline_ns: int | None = None) -> None:
         if self._engine.refuses is not None:
@@ -58,7 +59,7 @@ class FakeBatch:
 
 
 class FakeEngine:
-    """Computes when the test says so. `sizes` are the sizes of all batches that were started."""
+    """Computes when the test says so; answers [N, 1] of zeroes. `sizes` are those of all batches that were started."""
 
     def __init__(self, clock: FakeClock, batches: int = 2, max_batch: int = 8) -> None:
         self.clock = clock
@@ -87,7 +88,8 @@ class FakeEngine:
         self.clock.sleep(after_ms)
         batch = self.running.popleft()
         assert batch.on_done is not None
-        batch.on_done(batch, [], InferenceTimes(batch.began_ns, self.clock()), error)
+        outputs = [np.zeros((batch.count, 1), np.float32)] if error is None else []
+        batch.on_done(batch, outputs, InferenceTimes(batch.began_ns, self.clock()), error)
 
     def finish_all(self, *, after_ms: float = 0.0) -> None:
         while self.running:

@@ -20,7 +20,7 @@ class TimedBatch(FakeBatch):
     """Says at once that it took as long as its size costs."""
 
     def __init__(self, engine: TimedEngine) -> None:
-        super().__init__(engine, 0)
+        super().__init__(engine, 1)
         self._timed = engine
 
     def slot_for(self, index: int, letterbox: object) -> Slot:
