@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -70,7 +70,8 @@ class UltralyticsEngine:
         )
         self._pool = BatchPool[_Batch]()
         for _ in range(BATCHES):
-            self._pool.add(_Batch(max_batch, predictor, self._thread, self._pool.take_back))
+            pictures = [_Picture(info.input.width, info.input.height) for _ in range(max_batch)]
+            self._pool.add(_Batch(pictures, predictor, self._thread, self._pool.take_back))
 
     @property
     def info(self) -> EngineInfo:
@@ -99,9 +100,13 @@ class _Batch:
     """Slots of any size, and what is to be done with the answer."""
 
     def __init__(
-        self, max_batch: int, predictor: Predictor, thread: ThreadPoolExecutor, give_back: Callable[[_Batch], None]
+        self,
+        pictures: Sequence[_Picture],
+        predictor: Predictor,
+        thread: ThreadPoolExecutor,
+        give_back: Callable[[_Batch], None],
     ) -> None:
-        self._pictures = [_Picture() for _ in range(max_batch)]
+        self._pictures = pictures
         self._predictor = predictor
         self._thread = thread
         self._give_back = give_back
@@ -130,12 +135,13 @@ class _Batch:
 
 
 class _Picture:
-    """Memory for one picture in both orders of colours, as large as the largest so far."""
+    """Memory for one picture in both orders of colours, as large as the largest so far. Black until one is put in."""
 
-    def __init__(self) -> None:
-        self._memory = np.empty((2, 0), np.uint8)
-        self._rgb: npt.NDArray[np.uint8] = self._memory[0]
-        self._bgr: Bgr = self._memory[1]
+    def __init__(self, width: int, height: int) -> None:
+        self._memory = np.zeros((2, height * width * 3), np.uint8)
+        self._rgb: npt.NDArray[np.uint8]
+        self._bgr: Bgr
+        self._rgb, self._bgr = (memory.reshape(height, width, 3) for memory in self._memory)
 
     def slot(self, width: int, height: int) -> RgbSlot:
         """A place for a picture of that size."""

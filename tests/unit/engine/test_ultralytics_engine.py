@@ -109,6 +109,15 @@ def test_memory_once_grown_serves_smaller_and_larger_pictures(package: StandIn, 
             np.testing.assert_allclose(boxes, [[[0, 0, width, height, blue / 100, 0]]])
 
 
+def test_a_batch_may_be_started_before_a_picture_is_in_it(package: StandIn, make: Make, info: ModelInfo) -> None:
+    batch = make(max_batch=2).acquire()
+    assert batch is not None
+    (boxes,), _, error = answer(batch, 2)
+    assert error is None
+    assert package.shapes[-1] == [(info.input.height, info.input.width, 3)] * 2
+    assert (boxes[:, :, 4] == 0).all()
+
+
 def test_boxes_lie_where_the_region_lies_in_its_frame(package: StandIn, make: Make) -> None:
     letterbox = make().fit(Region(100, 50, 30, 20))
     np.testing.assert_array_equal(letterbox.to_source(np.array([[1, 2, 3, 4]], np.float32)), [[101, 52, 103, 54]])
