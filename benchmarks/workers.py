@@ -2,8 +2,7 @@
 
 The same fleet in topology `pooled` with 0, 1, 2 and 4 workers takes turns, every camera as fast as it can: once with a real
 model, whose inference leaves the interpreter's lock alone, and once with a model that is nearly free, so that what is left is
-decoding and Python. The time for which a frame holds that lock is what the one process (0 workers) spends on a
-frame of the free model, less what decoding, scaling and inference take alone, which release it: an upper bound.
+decoding and Python. `benchmarks.lock_time` says for how long a frame holds that lock.
 
     python -m benchmarks.workers --clip vtest.avi --model yolox-nano=weights/yolox_nano.onnx
 """
@@ -11,24 +10,21 @@ frame of the free model, less what decoding, scaling and inference take alone, w
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import onnx
 import psutil
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.ceiling import cpu_by_stage
 from benchmarks.record import draw_bars, spread, write_result
-from camslice.engine.make import make_engine
-from camslice.engine.protocol import Batch, InferenceTimes, Outputs
 from camslice.fleet.accounting import total_of
 from camslice.fleet.secrets import Source
 from camslice.fleet.types import CameraSpec, Fleet, ModelSpec, Objective, Pace, Topology
@@ -62,16 +58,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         models = [Model(spec, resolve(spec)), Model(ModelSpec(FREE, FREE), free_model(Path(folder) / "free.onnx"))]
         rounds = {model.spec.name: measured(model, given) for model in models}
-        apart = gil_free_ms(models[1], given.clip)
-    alone_ms = [row["cpu_ms_per_frame"] for row in rounds[FREE].get("0", [])]
+    lock = [sys.executable, "-m", "benchmarks.lock_time", f"--clip={given.clip}", f"--model={given.model}"]
     result = {
         "clip": given.clip.name,
         "cameras": given.cameras,
         "model_sha256": models[0].info.sha256,
         "fps": {model: summary(rows, "fps") for model, rows in rounds.items()},
         "cpu_ms_per_frame": {model: summary(rows, "cpu_ms_per_frame") for model, rows in rounds.items()},
-        "gil_free_ms_per_frame": apart,
-        "lock_ms_per_frame": spread([ms - sum(apart.values()) for ms in alone_ms]) if alone_ms else None,
+        **json.loads(subprocess.check_output(lock)),
         "rounds": rounds,
     }
     print(write_result("workers", result))
@@ -115,27 +109,6 @@ def run(model: Model, clip: Path, cameras: int, workers: int, seconds: float) ->
         supervisor.close()
     assert frames, "no frame was analysed"
     return {"fps": frames / elapsed_s, "cpu_ms_per_frame": 1000 * spent_s / frames, "processes": len(pids)}
-
-
-def gil_free_ms(model: Model, clip: Path, frames: int = 300) -> dict[str, float]:
-    """CPU ms per frame of what releases the lock: each measured alone, on one thread."""
-    stages = cpu_by_stage(model.info, model.spec, clip, frames)
-    engine = make_engine(model.info, model.spec, threads=1)
-    done = threading.Semaphore(0)
-
-    def take(batch: Batch, outputs: Outputs, times: InferenceTimes, error: Exception | None) -> None:
-        took_ms.append((times.ended_ns - times.began_ns) / 1e6)
-        batch.release()
-        done.release()
-
-    took_ms: list[float] = []
-    for _ in range(frames):
-        batch = engine.acquire()
-        assert batch is not None
-        batch.start(1, take)
-        done.acquire()
-    engine.close()
-    return {"decode": stages["decode"], "preprocess": stages["preprocess"], "inference": round(median(took_ms), 4)}
 
 
 def free_model(path: Path) -> ModelInfo:
