@@ -30,11 +30,17 @@ class Status(StrEnum):
     INTERNAL = "internal"
 
 
+LONGEST_MESSAGE = 600
+
+
 class OipError(EngineError):
-    """A request that is refused or failed: its status, and one sentence for whoever sent it."""
+    """A request that is refused or failed: its status, and one sentence for whoever sent it.
+
+    The sentence is cut at `LONGEST_MESSAGE` characters: it may quote what the client sent, and transports carry little.
+    """
 
     def __init__(self, status: Status, message: str) -> None:
-        super().__init__(message)
+        super().__init__(message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}...")
         self.status = status
 
 

@@ -202,6 +202,19 @@ def test_outputs_that_the_model_does_not_have_are_refused(client: Client, names:
     assert status(client, picture(grey(8, 8)), outputs=wanted) is Status.INVALID_ARGUMENT
 
 
+def test_a_refusal_does_not_quote_a_client_at_length(client: Client) -> None:
+    """gRPC carries the sentence in its trailing headers, which are small."""
+    endless = "x" * 1_000_000
+    many = [Tensor(f"input {number}", "UINT8", (1,), b"x") for number in range(10_000)]
+    answers = [
+        client.start(picture(grey(8, 8)), parameters={"classes": endless})(),
+        client.start(picture(grey(8, 8)), outputs=(RequestedOutput(endless),))(),
+        client.start(Tensor(endless, "UINT8", (1,), b"x"))(),
+        client.start(*many)(),
+    ]
+    assert all(isinstance(answer, OipError) and len(str(answer)) < 1000 for answer in answers)
+
+
 def test_a_damaged_picture_fails_its_own_request_and_the_model_goes_on(client: Client) -> None:
     whole = jpeg()
     at = whole.index(b"\xff\xdb")
