@@ -109,7 +109,8 @@ def allowed(command: str) -> set[int]:
 
 def as_typed_in_a_hurry(command: str) -> str:
     """The same command for two seconds, on a free port, with the tiny network."""
-    command = re.sub(r"--duration \d+", "--duration 2", command)
+    command = re.sub(r"--(duration|seconds) \d+", r"--\1 2", command)
+    command = re.sub(r"--model yolox-nano\b", "--model tiny.onnx", command)
     command = re.sub(r"\b(detect|eval) yolox-nano\b", r"\1 tiny.onnx", command)
     if "camslice run" in command and not re.search(r"--no-page|--listen", command):
         command += " --listen 127.0.0.1:0"
