@@ -29,8 +29,8 @@ from camslice.models.decoders.make import make_decoder
 from camslice.models.detections import Detections
 from camslice.models.model import ModelInfo
 from camslice.video.picture import StillPicture
+from tests.certificates import Authority
 from tests.tiny_detector import SIDE, tiny_detector
-from tests.unit.engine.oip.test_server import Authority
 
 MODEL = "people"
 TOKEN = "a-long-secret-between-two-processes"
