@@ -3,11 +3,15 @@
 A client can only name objects that POSIX shared memory keeps (`shm_open`: plain names in /dev/shm). The server opens such an
 object once, keeps the descriptor, and copies with `pread` and `pwrite`: nothing is ever mapped, so a client that cuts its
 file short gets an error, not the server a bus error. The client may unlink its object as soon as it is registered.
+
+A client that holds a lock (`flock`) on its object while it registers it is known to live as long as the lock does: the kernel
+takes it back from whoever ends, `kill -9` included, and the region goes with it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import math
 import os
 import stat
@@ -50,6 +54,7 @@ class SharedMemoryRegions:
         if byte_size < 1 or offset < 0:
             raise _invalid(f"region {name!r}: byte_size must be at least 1 and offset at least 0")
         with self._lock:
+            self._forget_abandoned()
             descriptor, writable = _open(self._folder, name, key)
             try:
                 _check_object(descriptor, name, key, offset + byte_size)
@@ -58,6 +63,11 @@ class SharedMemoryRegions:
                 os.close(descriptor)
                 raise
             self._regions[name] = _Region(RegionStatus(name, key, offset, byte_size), descriptor, writable=writable)
+
+    def _forget_abandoned(self) -> None:
+        """Forget the regions whose clients held a lock and have ended. Lock is held."""
+        for name in [name for name, region in self._regions.items() if region.abandoned]:
+            self._regions.pop(name).let_go()
 
     def status(self, name: str = "") -> list[RegionStatus]:
         """One region, or all of them. Raises OipError (NOT_FOUND)."""
@@ -158,9 +168,15 @@ class _Region:
     def __init__(self, status: RegionStatus, descriptor: int, *, writable: bool) -> None:
         self.status = status
         self._descriptor = descriptor
+        self._locked_by_client = not _lockable(descriptor)
         self._writable = writable
         self._lock = threading.Lock()
         self._holders = 1
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the client locked the object while it registered it, and has let go since."""
+        return self._locked_by_client and _lockable(self._descriptor)
 
     def hold(self) -> None:
         with self._lock:
@@ -199,6 +215,16 @@ class _Region:
 
     def _cut_short(self) -> OipError:
         return _invalid(f"the object {self.status.key!r} behind region {self.status.name!r} is shorter than it was")
+
+
+def _lockable(descriptor: int) -> bool:
+    """Whether nobody holds a lock on the object."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return True
 
 
 def _open(folder: Path, name: str, key: str) -> tuple[int, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import uuid
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from camslice.engine.oip.client.region import Region
 from camslice.engine.oip.descriptions import RegionStatus
 from camslice.engine.oip.limits import Limits
 from camslice.engine.oip.messages import OipError, SharedMemory, Status
@@ -229,3 +231,27 @@ def test_a_picture_is_read_straight_into_several_arrays(regions: SharedMemoryReg
     place.read_into(planes, 2)
     assert b"".join(plane.tobytes() for plane in planes) == CONTENT[12 : 12 + 24 + 6 + 12]
     place.release()
+
+
+def test_the_region_of_a_client_that_held_a_lock_and_ended_is_forgotten(regions: SharedMemoryRegions, folder: Path) -> None:
+    (folder / "spare").write_bytes(CONTENT)
+    with (folder / "pictures").open("rb+") as client:
+        fcntl.flock(client, fcntl.LOCK_EX)
+        regions.register("mine", "/pictures", 100)
+        regions.register("other", "/spare", 100)
+        assert {region.name for region in regions.status()} == {"mine", "other"}
+    regions.register("new", "/spare", 50)
+    assert {region.name for region in regions.status()} == {"other", "new"}, "a client that never held a lock stays"
+
+
+def test_our_own_regions_are_locked_while_they_are_mapped(folder: Path) -> None:
+    regions = SharedMemoryRegions(Limits(), folder)
+    region = Region(100, folder)
+    with region.named():
+        regions.register("mine", region.key, 100)
+    regions.register("another", "/pictures", 10)
+    assert len(regions.status()) == 2
+    del region
+    regions.register("third", "/pictures", 10)
+    assert {found.name for found in regions.status()} == {"another", "third"}
+    regions.unregister_all()

@@ -7,6 +7,7 @@ except when it is killed within that moment; what such a one has left is removed
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import mmap
 import os
 import re
@@ -35,6 +36,7 @@ class Region:
         _sweep(folder)
         descriptor = _create(folder, self.name, size)
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # held as long as the mapping: the server sees by it that we live
             self._map = mmap.mmap(descriptor, size)
         except OSError as error:
             (folder / self.name).unlink()
