@@ -11,11 +11,12 @@ from camslice.models.model import ModelInfo
 
 
 def make_engine(
-    info: ModelInfo, spec: ModelSpec, *, threads: int, layout: Layout = Layout.I420, slots: str | None = None
+    info: ModelInfo, spec: ModelSpec, *, threads: int, layout: Layout | None = None, slots: str | None = None
 ) -> Engine:
     """Load a model where and how `spec` says, on at most `threads` cores, or find it at its server; or use the one that the
     engine process at the address `slots` has loaded under this name, whose slots are I420.
 
+    Without `layout` slots hold what serves video best: planes, but RGB for Ultralytics, which takes nothing else.
     Without `max_batch` a CPU analyses frame by frame (batches gain nothing there and cost latency), a GPU up to 8 at once.
     Raises EngineError when the device, the precision or the model will not do.
     """
@@ -23,6 +24,20 @@ def make_engine(
         from camslice.engine.slotted.client import SlotEngine
 
         return SlotEngine(slots, spec.name, info)
+    if spec.backend is Backend.ULTRALYTICS:
+        from camslice.engine.ultralytics_engine import UltralyticsEngine
+
+        return UltralyticsEngine(
+            info,
+            layout=layout or Layout.RGB,
+            device=(spec.device or "cpu").lower(),
+            precision=spec.precision,
+            threads=threads,
+            max_batch=_max_batch(info, spec, 1),
+            confidence=spec.confidence,
+            nms_iou=spec.nms_iou,
+        )
+    layout = layout or Layout.I420
     width, height = info.input.width, info.input.height
     if spec.backend is Backend.ONNXRUNTIME:
         from camslice.engine.onnxruntime_engine import OnnxRuntimeEngine
@@ -31,18 +46,6 @@ def make_engine(
         max_batch = _max_batch(info, spec, 1 if device == "cpu" else 8)
         return OnnxRuntimeEngine(
             info, width, height, layout=layout, device=device, precision=spec.precision, threads=threads, max_batch=max_batch
-        )
-    if spec.backend is Backend.ULTRALYTICS:
-        from camslice.engine.ultralytics_engine import UltralyticsEngine
-
-        return UltralyticsEngine(
-            info,
-            device=(spec.device or "cpu").lower(),
-            precision=spec.precision,
-            threads=threads,
-            max_batch=_max_batch(info, spec, 1),
-            confidence=spec.confidence,
-            nms_iou=spec.nms_iou,
         )
     if spec.backend is Backend.OIP:
         from camslice.engine.oip.client.engine import OipEngine

@@ -12,18 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-
 from camslice.engine.batch_pool import BatchPool
 from camslice.engine.protocol import Batch, EngineInfo, InferenceTimes, OnDone, Outputs
-from camslice.engine.ultralytics_predictor import Bgr, Prediction, Predictor, reason_of
+from camslice.engine.slots import Layout
+from camslice.engine.ultralytics_pictures import Place, place
+from camslice.engine.ultralytics_predictor import Prediction, Predictor, reason_of
 from camslice.fleet.errors import EngineError
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.fleet.types import Precision
 from camslice.models.model import ModelInfo
-from camslice.video.slot import RgbSlot
+from camslice.video.slot import Slot
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +37,7 @@ class UltralyticsEngine:
         self,
         info: ModelInfo,
         *,
+        layout: Layout = Layout.RGB,
         device: str = "cpu",
         precision: Precision = Precision.AUTO,
         threads: int = 1,
@@ -68,10 +67,11 @@ class UltralyticsEngine:
             info.sha256,
             ready_boxes=True,
         )
+        self._step = 1 if layout is Layout.RGB else 2
         self._pool = BatchPool[_Batch]()
         for _ in range(BATCHES):
-            pictures = [_Picture(info.input.width, info.input.height) for _ in range(max_batch)]
-            self._pool.add(_Batch(pictures, predictor, self._thread, self._pool.take_back))
+            places = [place(layout, info.input.width, info.input.height) for _ in range(max_batch)]
+            self._pool.add(_Batch(places, predictor, self._thread, self._pool.take_back))
 
     @property
     def info(self) -> EngineInfo:
@@ -79,8 +79,9 @@ class UltralyticsEngine:
         return self._info
 
     def fit(self, region: Region) -> Letterbox:
-        """As it is: Ultralytics scales and pads by itself."""
-        return Letterbox(region, region.width, region.height, 0, 0, region.width, region.height)
+        """As it is, for Ultralytics scales and pads by itself; to whole chroma samples where slots hold planes."""
+        width, height = (max(self._step, side // self._step * self._step) for side in (region.width, region.height))
+        return Letterbox(region, width, height, 0, 0, width, height)
 
     def acquire(self) -> _Batch | None:
         """Lend a free batch, or None."""
@@ -101,19 +102,19 @@ class _Batch:
 
     def __init__(
         self,
-        pictures: Sequence[_Picture],
+        places: Sequence[Place],
         predictor: Predictor,
         thread: ThreadPoolExecutor,
         give_back: Callable[[_Batch], None],
     ) -> None:
-        self._pictures = pictures
+        self._places = places
         self._predictor = predictor
         self._thread = thread
         self._give_back = give_back
 
-    def slot_for(self, index: int, letterbox: Letterbox) -> RgbSlot:
+    def slot_for(self, index: int, letterbox: Letterbox) -> Slot:
         """A slot of the letterbox's own size. It has no padding: Ultralytics pads."""
-        return self._pictures[index].slot(letterbox.input_width, letterbox.input_height)
+        return self._places[index].slot(letterbox.input_width, letterbox.input_height)
 
     def start(self, count: int, on_done: OnDone, deadline_ns: int | None = None) -> None:
         """Queue the batch."""
@@ -126,36 +127,12 @@ class _Batch:
     def _compute(self, count: int, on_done: OnDone) -> None:
         began_ns = time.monotonic_ns()
         try:
-            prediction = self._predictor.predict([picture.bgr() for picture in self._pictures[:count]])
+            prediction = self._predictor.predict([each.bgr() for each in self._places[:count]])
         except Exception as failure:  # noqa: BLE001 (whatever Ultralytics and what it stands on raise)
             error = EngineError(f"Ultralytics failed: {reason_of(failure)}")
             _deliver(on_done, self, [], InferenceTimes(began_ns, time.monotonic_ns()), error)
             return
         _deliver(on_done, self, [prediction.boxes], times_of(began_ns, prediction, time.monotonic_ns()), None)
-
-
-class _Picture:
-    """Memory for one picture in both orders of colours, as large as the largest so far. Black until one is put in."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self._memory = np.zeros((2, height * width * 3), np.uint8)
-        self._rgb: npt.NDArray[np.uint8]
-        self._bgr: Bgr
-        self._rgb, self._bgr = (memory.reshape(height, width, 3) for memory in self._memory)
-
-    def slot(self, width: int, height: int) -> RgbSlot:
-        """A place for a picture of that size."""
-        shape, size = (height, width, 3), height * width * 3
-        if self._rgb.shape != shape:
-            if self._memory.shape[1] < size:
-                self._memory = np.empty((2, size), np.uint8)
-            self._rgb, self._bgr = (memory[:size].reshape(shape) for memory in self._memory)
-        return RgbSlot(self._rgb)
-
-    def bgr(self) -> Bgr:
-        """The picture as Ultralytics wants it."""
-        cv2.cvtColor(self._rgb, cv2.COLOR_RGB2BGR, dst=self._bgr)
-        return self._bgr
 
 
 def times_of(began_ns: int, prediction: Prediction, ended_ns: int) -> InferenceTimes:

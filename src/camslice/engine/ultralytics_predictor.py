@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Bgr = npt.NDArray[np.uint8]
 """A picture [height, width, 3], blue first, as Ultralytics takes it."""
 
+MOST_BOXES = 300
+"""Of one picture, the most confident ones: what Ultralytics takes by itself. Answers have room for so many."""
 _FOLDER_ENDING = "_openvino_model"
 
 
@@ -38,7 +40,7 @@ _FOLDER_ENDING = "_openvino_model"
 class Prediction:
     """What one call of `predict` found, and how long its parts took.
 
-    `boxes` float32 [N, K, 6]: x1, y1, x2, y2 in pixels of the picture, confidence, class id; rows of confidence 0 are none.
+    `boxes` float32 [N, 300, 6]: x1, y1, x2, y2 in pixels of the picture, confidence, class id; rows of confidence 0 are none.
     `preprocess_ns` and `postprocess_ns` are Ultralytics' own figures for the whole batch. `taken_up_ns` and `found_ns` are
     monotonic stamps of the moments when they began and ended: before lies its handling of arguments, behind it that of
     results, which its figures leave out.
@@ -77,6 +79,7 @@ class Predictor:
             "conf": confidence,
             "iou": nms_iou,
             "classes": None if info.wanted is None else list(info.wanted),
+            "max_det": MOST_BOXES,
             "device": device,
             "verbose": False,
             "save": False,
@@ -105,7 +108,7 @@ class Predictor:
         """Find boxes. Raises whatever Ultralytics raises."""
         results = self._model.predict(list(pictures), **self._arguments)
         found = [result.boxes.data.cpu().numpy() for result in results]
-        boxes = np.zeros((len(found), max(map(len, found)), 6), np.float32)
+        boxes = np.zeros((len(found), MOST_BOXES, 6), np.float32)
         for rows, mine in zip(boxes, found, strict=True):
             rows[: len(mine)] = mine[:, :6]
         spent_ms = {part: sum(result.speed[part] for result in results) for part in ("preprocess", "postprocess")}

@@ -61,7 +61,7 @@ class _SlotDoor:
         self._threads = threads
 
     def load(self, spec: ModelSpec, info: ModelInfo) -> EngineInfo:
-        engine = make_engine(info, spec, threads=self._threads)
+        engine = make_engine(info, spec, threads=self._threads, layout=Layout.I420)
         loaded = engine.info
         self._server.serve(spec.name, engine)
         return loaded
