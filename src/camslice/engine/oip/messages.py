@@ -30,7 +30,7 @@ class Status(StrEnum):
     INTERNAL = "internal"
 
 
-LONGEST_MESSAGE = 600
+LONGEST_MESSAGE = 2000
 
 
 class OipError(EngineError):

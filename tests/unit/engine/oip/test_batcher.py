@@ -401,7 +401,9 @@ def test_whatever_happens_every_request_is_answered_once_and_every_batch_comes_b
     assert all(sorted(work.read_pictures) == list(range(work.count)) for work in works if work.answered)
     assert all(sum(work.clock.spent_ns.values()) == work.clock.total_ns for work in works)
     assert len(bench.engine.free) == 2
-    assert set(bench.engine.sizes) <= {1, 2, 4}
+    assert max(bench.engine.sizes, default=0) <= 4
+    if all(work.answered for work in works):  # a picture that fails while it is put leaves its batch smaller
+        assert set(bench.engine.sizes) <= {1, 2, 4}
 
 
 def test_many_threads_bring_requests_and_none_is_lost() -> None:
