@@ -71,6 +71,13 @@ def with_model(keys: str) -> str:
     return SMALL.replace("{weights: yolox-nano}", f"{{{keys}}}")
 
 
+@pytest.mark.parametrize("topology", ["dedicated", "remote", "sliced", "mps", "mig", "pooled"])
+def test_every_topology_may_be_asked_for(topology: str, tmp_path: Path) -> None:
+    fleet = parse_fleet(SMALL + f"topology: {topology}\nworkers: 2\nstreams_per_pod: 3\n", tmp_path, {}, "fleet.yaml")
+    assert (str(fleet.topology), fleet.workers, fleet.streams_per_pod) == (topology, 2, 3)
+    assert parse_fleet(SMALL + "workers: auto\n", tmp_path, {}, "fleet.yaml").workers is None
+
+
 def test_a_small_fleet_gets_the_defaults() -> None:
     fleet = parsed(SMALL)
     assert fleet.objective == Objective(latency_ms=500, percentile=95, drop_rate=0.01, usd_per_camera_month=None)
@@ -207,8 +214,10 @@ WRONG = [
     (SMALL + "objective: {recall: 0.99}\n", ["objective.recall: a recall of 0.99 is not there yet in this version"]),
     (SMALL + "objective: 5\n", ["objective: 5 is not allowed"]),
     (SMALL + "pace: slow\n", ['pace: "slow" is not allowed; write live or lossless']),
-    (SMALL + "topology: sliced\n", ["topology: sliced is not there yet in this version; write pooled"]),
-    (SMALL + "topology: flat\n", ['topology: "flat" is not allowed; write pooled']),
+    (SMALL + "topology: flat\n", ['topology: "flat" is not allowed; write dedicated, remote, sliced, mps, mig or pooled']),
+    (SMALL + "workers: -1\n", ["workers: -1 is not allowed; write auto or a whole number from 0 to 256"]),
+    (SMALL + "workers: many\n", ['workers: "many" is not allowed; write auto or a whole number from 0 to 256']),
+    (SMALL + "streams_per_pod: 0\n", ["streams_per_pod: 0 is not allowed; write a whole number from 1 to 1024"]),
     (SMALL + "machine: {usd_per_hour: 0}\n", ["machine.usd_per_hour: 0 is not allowed"]),
     (SMALL + "machine: 0.1\n", ["machine: 0.1 is not allowed; write {usd_per_hour: PRICE}"]),
     (SMALL + "store: events.db\n", ['fleet.yaml:5: store: "events.db" is no store; write sqlite:///FILE']),
@@ -231,7 +240,7 @@ def test_a_mistake_gets_one_sentence_that_says_where_what_and_what_is_allowed(te
 
 
 LATER = [
-    *[(SMALL + f"{key}: 1\n", f"fleet.yaml:5: {key}:") for key in ("workers", "network", "precision", "policy")],
+    *[(SMALL + f"{key}: 1\n", f"fleet.yaml:5: {key}:") for key in ("network", "precision", "policy")],
     *[
         (with_camera(f"name: a, source: b, fps: 1, model: people, {key}: []"), f"fleet.yaml:5: cameras[1].{key}:")
         for key in ("zones", "rules", "masks", "substream", "stream")
