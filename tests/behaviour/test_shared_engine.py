@@ -15,15 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import psutil
 import pytest
 
+from camslice.engine.make import make_engine
+from camslice.engine.protocol import Engine
 from camslice.engine.slotted.address import listen
-from camslice.fleet.types import ModelSpec, Objective, Pace
+from camslice.fleet.geometry import Region
+from camslice.fleet.types import Backend, ModelSpec, Objective, Pace, Server
 from camslice.models.model import ModelInfo
 from camslice.stream.child import Child
+from camslice.stream.engine_doors import TOKEN
 from camslice.stream.messages import Configure, Drain, FromPod, Heartbeat, LoadModel, ModelLoaded, ModelStopped, UnloadModel
-from tests.unit.engine.slotted.sharing import wait_for
+from camslice.video.slot import I420Slot
+from tests.tiny_detector import SIDE, tiny_detector
+from tests.unit.engine.slotted.sharing import Answer, wait_for
 from tests.unit.engine.tiny_models import mean_model
 
 ROOT = Path(__file__).parents[2]
@@ -49,13 +56,16 @@ class Worker:
 class EngineProcess:
     """The process under test, as its supervisor sees it."""
 
-    def __init__(self, listener: socket.socket) -> None:
-        arguments = ["--door=slots", f"--listen={listener.fileno()}"]
-        self.child = Child("camslice.stream.engine_process", arguments, [listener.fileno()], 1, {})
+    def __init__(self, listener: socket.socket | None = None, address: str = "") -> None:
+        """Slots at `listener`, or the Open Inference Protocol at `address`."""
+        listen_on = listener.fileno() if listener else address
+        arguments = [f"--door={'slots' if listener else 'oip'}", f"--listen={listen_on}"]
+        descriptors = [listener.fileno()] if listener else []
+        self.child = Child("camslice.stream.engine_process", arguments, descriptors, 1, {TOKEN: "between-the-two-of-us"})
         self.child.say(Configure(Objective(), Pace.LIVE, 1))
 
-    def load(self, info: ModelInfo, number: int = 0) -> None:
-        self.child.say(LoadModel(ModelSpec("tiny", "tiny"), info, number))
+    def load(self, info: ModelInfo, number: int = 0, device: str | None = None) -> None:
+        self.child.say(LoadModel(ModelSpec("tiny", "tiny", device=device), info, number))
 
     def says(self, kind: type[M]) -> M:
         """The next message of this kind."""
@@ -178,7 +188,7 @@ def test_what_cannot_be_loaded_is_said_and_what_was_there_goes_on(
 ) -> None:
     info = mean_model(tmp_path / "mean.onnx")
     engine = EngineProcess(listener[0])
-    engine.child.say(LoadModel(ModelSpec("tiny", "tiny", device="abacus"), info, 0))
+    engine.load(info, device="abacus")
     stopped = engine.says(ModelStopped)
     assert stopped.model == "tiny"
     assert "abacus" in stopped.reason
@@ -187,7 +197,7 @@ def test_what_cannot_be_loaded_is_said_and_what_was_there_goes_on(
     engine.says(ModelLoaded)
     worker_ = start(listener[1], 70)
     worker_.hears("70")
-    engine.child.say(LoadModel(ModelSpec("tiny", "tiny", device="abacus"), info, 2))
+    engine.load(info, 2, device="abacus")
     assert "goes on" in engine.says(ModelStopped).reason
     worker_.hears("70")
     engine.load(info, 3)
@@ -209,3 +219,41 @@ def test_an_engine_process_leaves_with_its_supervisor_and_heeds_no_signal_of_the
     engine.says(Heartbeat)
     engine.child._pipe.close()
     assert process.wait(PATIENCE_S) == 0
+
+
+def test_the_same_process_answers_by_the_open_inference_protocol(tmp_path: Path) -> None:
+    info = tiny_detector(tmp_path / "tiny.onnx")
+    address = f"unix-abstract:camslice-test-{os.getpid()}"
+    process = EngineProcess(address=address)
+    for number in (0, 1):
+        process.load(info, number)
+        loaded = process.says(ModelLoaded)
+        assert (loaded.number, loaded.backend, loaded.input_width) == (number, "openvino", SIDE)
+    process.load(info, 2, device="abacus")
+    reason = process.says(ModelStopped).reason
+    assert "abacus" in reason
+    assert "goes on" in reason
+    server = Server(address, model="tiny", token="between-the-two-of-us")
+    engine = make_engine(info, ModelSpec("tiny", "tiny", backend=Backend.OIP, server=server), threads=1)
+    answer = one_grey_picture(engine)
+    assert answer.error is None
+    (boxes,) = answer.values
+    np.testing.assert_allclose(boxes[0][0][:4], [12, 12, 20, 20], atol=0.1)
+    engine.close()
+    wait_for(lambda: process.says(Heartbeat).busy_ns.get("tiny"))
+    process.child.say(UnloadModel("tiny"))
+    process.child.say(Drain(1.0))
+    process.child.wait(PATIENCE_S)
+    assert process.child.ended() == 0
+    process.child.close()
+
+
+def one_grey_picture(engine: Engine) -> Answer:
+    batch = wait_for(engine.acquire)
+    slot = batch.slot_for(0, engine.fit(Region(0, 0, SIDE, SIDE)))
+    assert isinstance(slot, I420Slot)
+    slot.y[:], slot.u[:], slot.v[:] = 200, 128, 128
+    slot.colour[:] = [[1, 0, 0, 0]] * 3
+    answer = Answer()
+    batch.start(1, answer.take)
+    return answer.wait()

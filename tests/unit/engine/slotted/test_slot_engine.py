@@ -231,3 +231,32 @@ def test_closing_waits_for_what_runs() -> None:
         closer.join(20)
         assert not closer.is_alive()
         assert running.wait().error is None
+
+
+def test_many_reloads_under_load_fail_nothing() -> None:
+    with sharing(HeldEngine(batches=2)) as shared:
+        clients = [shared.client(), shared.client(batches=3)]
+        stopping = threading.Event()
+        errors: list[object] = []
+        answered = [0, 0]
+
+        def keep_asking(number: int) -> None:
+            while not stopping.is_set():
+                answer = ask(clients[number], number + 1).wait()
+                answered[number] += 1
+                if answer.error is not None or answer.values != [[[number + 1] * 2]]:
+                    errors.append(answer)
+
+        threads = [threading.Thread(target=keep_asking, args=(number,)) for number in (0, 1)]
+        for thread in threads:
+            thread.start()
+        engines = [HeldEngine(batches=2) for _ in range(20)]
+        for engine in engines:
+            shared.server.serve("tiny", engine)
+            goal = [count + 5 for count in answered]
+            wait_for(lambda: all(count >= least for count, least in zip(answered, goal, strict=True)))  # noqa: B023 (called at once)
+        stopping.set()
+        for thread in threads:
+            thread.join(20)
+        assert errors == []
+        assert all(engine.closed.wait(20) for engine in engines[:-1])
