@@ -27,7 +27,10 @@ def bench(
     ] = None,
     clip: Annotated[
         str | None,
-        typer.Option(help="what every camera plays, over and over; else the best clip to be had here", metavar="CLIP"),
+        typer.Option(
+            help="a video file or a clip of the model list that every camera plays; else the best to be had here",
+            metavar="CLIP",
+        ),
     ] = None,
     seconds: Annotated[float, typer.Option(help="how long each row is measured, all rounds together", min=0.1)] = 10.0,
     rounds: Annotated[int, typer.Option(help="measure the rows in so many turns, one after the other", min=1)] = 1,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from camslice.cli.clips import clip_path
 from camslice.cli.fetching import FetchBars
 from camslice.cli.options import one_of
 from camslice.fleet.errors import CamsliceError, FleetError
@@ -20,6 +20,8 @@ from camslice.models.fetch import best_available
 from camslice.models.licences import AcceptLicence
 from camslice.models.resolve import resolve
 from camslice.video.check import check_source
+
+_DRAWN = "scene://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,15 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _clip(asked: Asked, accept: AcceptLicence) -> Source:
-    address = asked.clip or str(best_available(load_catalogue(), Kind.CLIP, accept=accept, progress=FetchBars()).path)
-    if "://" not in address:
-        address = str(Path(address).expanduser().absolute())
-    source = Source(address, address)
+    """A drawn scene as it is written, else a file."""
+    if asked.clip is not None and "://" in asked.clip:
+        source = Source(asked.clip, asked.clip)
+        if not asked.clip.startswith(_DRAWN):
+            raise CamsliceError(
+                f"--clip {source.redacted}: every camera plays it over and over; give a file or {_DRAWN}people."
+            )
+    else:
+        path = str(clip_path(asked.clip, accept))
+        source = Source(path, path)
     check_source(CameraSpec("clip", source, 1.0, ("model",), loop=True))
     return source
