@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
@@ -133,8 +133,12 @@ def _known_keys() -> list[str]:
 
 
 def _plain_fields(value: object) -> dict[str, object]:
-    pairs = ((each.name, _plain(getattr(value, each.name))) for each in fields(value))  # type: ignore[arg-type] # a dataclass
-    return {name: plain for name, plain in pairs if plain is not None and plain not in ([], {}, "")}
+    pairs = ((each, _plain(getattr(value, each.name))) for each in fields(value))  # type: ignore[arg-type] # a dataclass
+    return {each.name: plain for each, plain in pairs if not (_may_be_absent(each) and plain in (None, [], {}))}
+
+
+def _may_be_absent(of: Field[object]) -> bool:
+    return of.default is not MISSING or of.default_factory is not MISSING
 
 
 def _plain(value: object) -> object:

@@ -36,6 +36,7 @@ HISTOGRAM = RawHistogram(((300, 4), (301, 1)), 12.5, 3.1)
 def profile() -> Profile:
     """One with something in every part."""
     ms = Figure.measured(4.25, 4.0, 4.5)
+    hopeless = Trial(20, 20.0, 1000, 700, None, met=False)
     trial = Trial(9, 20.0, 1000, 3, 480.5, met=True, memory_mb=300.0, busy={"cpu": 0.9}, total=HISTOGRAM)
     return Profile(
         name="tiny on a laptop",
@@ -55,7 +56,7 @@ def profile() -> Profile:
         capacity=(
             Capacity(
                 Topology.POOLED, 5.0, 500.0, 95.0, 0.01, Figure.measured(9, 8, 10), (9, None), Constraint.CPU,
-                {"cpu": 0.97}, "because", 0.04, (trial,),
+                {"cpu": 0.97}, "because", 0.04, (trial, hopeless),
             ),
         ),
         sources={"a": "somebody"},
