@@ -13,9 +13,13 @@ MAX_STREAMS = 1024
 class Boards:
     """Owned by the supervisor until `close`. Every pod writes only the rows of its own streams."""
 
-    def __init__(self) -> None:
+    def __init__(self, streams: int) -> None:
+        """There are rows for more than the fleet's `streams`, for cameras to come; only rows in use take memory.
+
+        Raises MachineError when there is no room for those of the fleet.
+        """
         self.ledger_region = SharedRegion.create("ledger", ledger_bytes(MAX_STREAMS))
-        self.previews_region = SharedRegion.create("previews", previews_bytes(MAX_STREAMS))
+        self.previews_region = SharedRegion.create("previews", previews_bytes(MAX_STREAMS), previews_bytes(streams))
         self.ledger = Ledger(self.ledger_region.buffer)
         self.previews = Previews(self.previews_region.buffer)
         self.rows = Rows(self.ledger)

@@ -25,13 +25,16 @@ class SharedRegion:
         self._map = mmap.mmap(descriptor, size)
 
     @classmethod
-    def create(cls, name: str, size: int) -> SharedRegion:
-        """Make a region of zeroes. Raises MachineError when the folder for it lacks the room."""
+    def create(cls, name: str, size: int, expected: int | None = None) -> SharedRegion:
+        """Make a region of zeroes, of which `expected` bytes (None: all) will be written to; the rest takes no memory.
+
+        Raises MachineError when the folder for it lacks the room.
+        """
         folder = os.environ.get("CAMSLICE_SHM_DIR")
         if folder is None and hasattr(os, "memfd_create"):
             descriptor = os.memfd_create(f"camslice-{name}", os.MFD_CLOEXEC)
         else:
-            descriptor = _unlinked_file(Path(folder or tempfile.gettempdir()), size)
+            descriptor = _unlinked_file(Path(folder or tempfile.gettempdir()), size if expected is None else expected)
         os.ftruncate(descriptor, size)
         return cls(descriptor, size)
 

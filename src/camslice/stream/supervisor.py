@@ -59,10 +59,10 @@ class Supervisor:
 
         Raises FleetError when the fleet does not fit its topology, MachineError when this machine lacks what that needs.
         """
-        _check_size(fleet)
+        streams = _checked_size(fleet)
         sharing = make_sharing(fleet, threads=threads)
         refuse_impossible_number(len(sharing.place(fleet.cameras, {}).pods))
-        self._boards = Boards()
+        self._boards = Boards(streams)
         self._on_results = on_results
         self._orders = Orders(fleet, dict(models), held=hold)
         self._lock = threading.RLock()
@@ -123,7 +123,7 @@ class Supervisor:
             for what in ("objective", "pace", "topology", "workers", "streams_per_pod"):
                 if getattr(fleet, what) != getattr(before.fleet, what):
                     raise FleetError(f"{what} holds for the whole run: restart `camslice run` to change it.")
-            _check_size(fleet)
+            _checked_size(fleet)
             orders = replace(before, fleet=fleet, models=dict(models), generation=before.generation + 1)
             self._crew.give(orders)
             self._orders = orders
@@ -213,10 +213,12 @@ class Supervisor:
             self._on_results(results)
 
 
-def _check_size(fleet: Fleet) -> None:
+def _checked_size(fleet: Fleet) -> int:
+    """How many streams the fleet has. Raises FleetError when they are too many."""
     streams = sum(len(camera.models) for camera in fleet.cameras)
     if streams > MAX_STREAMS:
         raise FleetError(
             f"this fleet has {streams} streams (cameras times models), and one supervisor holds {MAX_STREAMS}; "
             "run the rest as a second fleet."
         )
+    return streams
