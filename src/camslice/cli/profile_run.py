@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from camslice.cli.clips import clip_path
 from camslice.cli.fetching import FetchBars, asking
 from camslice.cli.options import one_of
 from camslice.cli.output import print_json, stderr
@@ -22,8 +23,6 @@ from camslice.measure.profile.measuring import circumstances, measure_profile
 from camslice.measure.profile.observe import ThisMachine
 from camslice.measure.profile.settings import Settings
 from camslice.measure.profile.subject import Subject
-from camslice.models.catalogue import Kind, load_catalogue
-from camslice.models.fetch import best_available, fetch
 from camslice.models.licences import AcceptLicence
 from camslice.models.resolve import resolve
 
@@ -99,21 +98,8 @@ def _subject(asked: Asked, accept: AcceptLicence) -> Subject:
         precision=one_of(Precision, asked.precision, "--precision"),
     )
     info = resolve(spec, accept=accept, progress=FetchBars())
-    clip = _clip(asked.clip, accept)
+    clip = clip_path(asked.clip, accept)
     return Subject(spec, info, clip, video_of(clip).fps)
-
-
-def _clip(clip: str | None, accept: AcceptLicence) -> Path:
-    """The best clip here, one of the list, or a file. Raises CamsliceError."""
-    known = load_catalogue()
-    if clip is None:
-        return best_available(known, Kind.CLIP, accept=accept, progress=FetchBars()).path
-    path = Path(clip).expanduser()
-    if not path.exists() and any(entry.name == clip and entry.kind is Kind.CLIP for entry in known.entries):
-        return fetch(known.entry(clip), accept=accept, progress=FetchBars()).path
-    if not path.is_file():
-        raise CamsliceError(f"--clip {clip}: there is no such file; give a video file, best one of your own cameras.")
-    return path.resolve()
 
 
 def _require_place(out: Path) -> None:
