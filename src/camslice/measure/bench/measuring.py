@@ -40,12 +40,13 @@ def measure(
 ) -> list[Row]:
     """Measure every load in each round, until done or asked to stop (`wait`). Rows come back in the order of the loads.
 
+    Every other round goes backwards, so that no row is always measured after the same other one.
     A load that cannot be measured keeps its reason and costs the others nothing; a stop leaves what was measured until then.
     `on_trial` is told after each trial what there is so far.
     """
     rows = [Row(load, question.rounds) for load in loads]
     for turn in range(question.rounds):
-        for row in rows:
+        for row in rows if turn % 2 == 0 else reversed(rows):
             if wait(0):
                 return rows
             if row.problem is not None:
