@@ -15,6 +15,7 @@ import pytest
 from camslice.engine.oip.messages import InferRequest, InferResponse, OipError, SharedMemory, Status, Tensor
 from camslice.engine.oip.server import OipServer
 from camslice.engine.oip.service import OnAnswer
+from camslice.engine.oip.wire_limits import WireLimits
 from tests.unit.engine.oip.fake_service import PATIENCE_S, FakeService
 from tests.unit.engine.oip.servers import LIMITS, http_client, serving
 
@@ -240,7 +241,9 @@ DEEP = "[" * 2000 + "]" * 2000
         (json.dumps({"inputs": [an_input([1], parameters={"shared_memory_region": 3})]}).encode(), "a region's name"),
         (json.dumps({"inputs": [an_input([1], parameters={"binary_data_size": 1})]}).encode(), "0 bytes are left"),
         (json.dumps({"inputs": [], "parameters": {"binary_data_output": 1}}).encode(), "true or false"),
-        (json.dumps({"inputs": [], "parameters": {"a": None}}).encode(), "parameters.a"),
+        (json.dumps({"inputs": [], "parameters": {"a": None}}).encode(), "parameter 'a' must be"),
+        (json.dumps({"inputs": [], "parameters": [1]}).encode(), "parameters are an object"),
+        (json.dumps({"inputs": [3, 4, 5]}).encode(), "inputs.0: input should be an object"),
         (b'{"inputs": [], "id": "\\ud800"}', "json"),
     ],
 )
@@ -267,6 +270,13 @@ def test_tensors_belong_behind_a_large_json(client: httpx.Client) -> None:
     answer = client.post(INFER, json={"inputs": [an_input([1] * LIMITS.structure_bytes)]})
     assert answer.status_code == 413
     assert "binary data" in answer.json()["error"]
+
+
+def test_a_request_names_no_thousands_of_tensors(service: FakeService) -> None:
+    with serving(service, limits=WireLimits()) as server, http_client(server) as client:
+        answer = client.post(INFER, json={"inputs": [], "outputs": [{"name": "data"}] * 1025})
+    assert answer.status_code == 400
+    assert "outputs" in answer.json()["error"]
 
 
 def test_a_body_that_is_too_long_is_not_read(server: OipServer, client: httpx.Client) -> None:

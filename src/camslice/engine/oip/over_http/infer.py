@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, FailFast, Field, PlainValidator, ValidationError
 
 from camslice.engine.oip.elements import packed, packed_strings, unpacked
 from camslice.engine.oip.messages import (
@@ -27,6 +28,7 @@ from camslice.engine.oip.wire_limits import WireLimits
 
 _BINARY, _BINARY_SIZE = "binary_data", "binary_data_size"
 _BINARY_ANSWER = "binary_data_output"
+_MOST_TENSORS = 1024
 _NUMBERS: tuple[tuple[set[type], str], ...] = (({bool}, "?"), ({int}, "i8"), ({int}, "u8"), ({int, float}, "f8"))
 """What numbers of JSON can be, the exact kinds first. NumPy must not guess: a long string among them would cost gigabytes."""
 
@@ -98,24 +100,38 @@ def sentence_of(error: ValidationError) -> str:
     return f"the request's JSON{f', {where}' if where else ''}: {first['msg'][0].lower()}{first['msg'][1:]}."
 
 
+def _scalars(value: object) -> dict[str, Parameter]:
+    if not isinstance(value, dict):
+        raise ValueError("parameters are an object")
+    for name, each in value.items():
+        if not isinstance(each, bool | int | float | str):
+            raise ValueError(f"parameter {name!r} must be a number, a string, true or false")
+    return value
+
+
+_Parameters = Annotated[dict[str, Parameter], PlainValidator(_scalars)]
+_FEW = Field(max_length=_MOST_TENSORS)
+
+
+# Everything here stops at its first error: a hostile request may hold a million, and collecting them would take a minute.
 class _Input(BaseModel):
     name: str
     datatype: str
-    shape: list[int]
-    parameters: dict[str, Parameter] = Field(default_factory=dict)
+    shape: Annotated[list[int], FailFast()]
+    parameters: _Parameters = Field(default_factory=dict)
     data: list[object] | None = None
 
 
 class _Output(BaseModel):
     name: str
-    parameters: dict[str, Parameter] = Field(default_factory=dict)
+    parameters: _Parameters = Field(default_factory=dict)
 
 
 class _Request(BaseModel):
     id: str = ""
-    parameters: dict[str, Parameter] = Field(default_factory=dict)
-    inputs: list[_Input]
-    outputs: list[_Output] = Field(default_factory=list)
+    parameters: _Parameters = Field(default_factory=dict)
+    inputs: Annotated[list[_Input], FailFast(), _FEW]
+    outputs: Annotated[list[_Output], FailFast(), _FEW] = Field(default_factory=list)
 
 
 def _parsed(header: bytes) -> _Request:
