@@ -74,6 +74,10 @@ class Child:
             self._process.kill()
             self._process.wait()
 
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+
     def close(self) -> None:
         """Close the pipe, which ends the process if it still runs."""
         self._pipe.close()

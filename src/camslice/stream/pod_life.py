@@ -24,7 +24,7 @@ from camslice.stream.messages import (
 )
 from camslice.stream.model_board import ModelBoard, Wanted
 from camslice.stream.outbox import OUTBOX_BYTES, Inbox, Record
-from camslice.stream.process_life import ProcessLife
+from camslice.stream.process_life import HUNG_S, ProcessLife
 from camslice.stream.results import FrameResult
 from camslice.stream.shm import SharedRegion
 from camslice.stream.topologies.sharing import PodPlan
@@ -59,9 +59,10 @@ class PodLife(ProcessLife):
         boards: Boards,
         phase: Callable[[], float],
         on_results: Callable[[], None],
+        hung_s: float = HUNG_S,
     ) -> None:
         """`phase` gives each camera its own; `on_results` is to have every result taken that was published so far."""
-        super().__init__()
+        super().__init__(hung_s)
         self.number = number
         self.models = ModelBoard()
         self.cameras: dict[str, CameraLife] = {}

@@ -1,21 +1,34 @@
-"""A process that is to run: started when it may be, heard, buried when it dies, and started again after a pause that grows."""
+"""A process that is to run: started when it may be, heard, buried when it dies, and started again after a pause that grows.
+
+Every process says once a second that it lives. One that has been silent for much longer hangs, and is killed: to whoever waits
+for its frames it is as good as dead.
+"""
 
 from __future__ import annotations
 
+import logging
+import time
 from abc import ABC, abstractmethod
 
 from camslice.stream.child import Child
 from camslice.stream.messages import Drain, FromPod
 from camslice.stream.restarts import Restarts
 
+log = logging.getLogger(__name__)
+
+HUNG_S = 30.0
+
 
 class ProcessLife(ABC):
     """Owns the process and its restarts. Not thread-safe: whoever owns it holds a lock around every call."""
 
-    def __init__(self) -> None:
+    def __init__(self, hung_s: float = HUNG_S) -> None:
+        """`hung_s`: a process that is silent for so long is killed."""
         self.child: Child | None = None
         """The process, None while there is none."""
         self._restarts = Restarts()
+        self._hung_s = hung_s
+        self._heard_s = 0.0
 
     @property
     def restarts(self) -> int:
@@ -27,11 +40,15 @@ class ProcessLife(ABC):
         if self.child is None:
             if may_start and self._restarts.due():
                 self.child = self._started()
+                self._heard_s = time.monotonic()
                 self._greet(self.child)
             return
         self.listen()
         status = self.child.ended()
         if status is None:
+            if time.monotonic() - self._heard_s > self._hung_s:
+                log.error("process %d has been silent for %.0f s; killing it", self.child.pid, self._hung_s)
+                self.child.kill()
             return
         self.child.close()
         self.child = None
@@ -42,6 +59,7 @@ class ProcessLife(ABC):
         """Hear what the process said."""
         if self.child is not None:
             for message in self.child.heard():
+                self._heard_s = time.monotonic()
                 self._hear(message)
 
     def drain(self, patience_s: float) -> None:

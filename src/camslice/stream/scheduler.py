@@ -288,7 +288,7 @@ class Scheduler:
 
     def _note_success(self, requests: Sequence[Request], times: InferenceTimes, service_ns: int) -> None:
         with self._lock:
-            self.busy_ns += times.ended_ns - times.began_ns
+            self.busy_ns += times.inference_ns
             self._errors_in_a_row = 0
             self._service.note(service_ns)
             self._leave(requests)

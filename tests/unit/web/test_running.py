@@ -19,10 +19,10 @@ from camslice.fleet.stages import StageTimes
 from camslice.fleet.types import CameraSpec, Fleet, ModelSpec, Objective, Store, StreamKey
 from camslice.models.detections import Detections
 from camslice.models.model import InputSpec, ModelInfo
+from camslice.stream.lives import ModelLife
 from camslice.stream.messages import ModelLoaded
 from camslice.stream.results import FrameResult
 from camslice.stream.statistics import Statistics
-from camslice.stream.lives import ModelLife
 from camslice.video.camera_state import CameraState
 from camslice.web.answers import as_json
 from camslice.web.observer import Observer

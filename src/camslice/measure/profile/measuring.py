@@ -20,6 +20,7 @@ from camslice.measure.profile.journal import Journal
 from camslice.measure.profile.observe import Observe, Rates
 from camslice.measure.profile.settings import Settings
 from camslice.measure.profile.shared import measured_sharing
+from camslice.measure.profile.stage_costs import SOURCES
 from camslice.measure.profile.subject import Subject
 
 
@@ -59,6 +60,7 @@ def measure_profile(
         sharing=shared.points,
         capacity=(capacity,),
         settings=_settings(settings),
+        sources=SOURCES,
     )
 
 

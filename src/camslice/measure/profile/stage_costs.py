@@ -11,7 +11,7 @@ import cv2
 
 from camslice.engine.protocol import Outputs
 from camslice.engine.slots import Layout, SlotArrays
-from camslice.fleet.figures import Figure
+from camslice.fleet.figures import Figure, Provenance
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.fleet.profile import StageCost
 from camslice.measure.profile.device import Device
@@ -19,8 +19,12 @@ from camslice.measure.profile.subject import Subject
 from camslice.models.decoders.make import make_decoder
 from camslice.video.frame import Picture
 
-_VISITS = 1.0
-"""A frame goes to the engine once: colours and normalisation are in the model's graph, boxes are read on the processor."""
+DESIGN = "design"
+"""The source of figures that follow from how camslice is built, by the key that a profile's `sources` need."""
+SOURCES = {
+    DESIGN: "a frame is one request to its engine: colours and normalisation are in the model's graph, boxes are read on the "
+    "processor"
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,16 @@ def stage_costs(subject: Subject, pictures: Sequence[Picture], device: Device) -
     read_ms, boxes = _read_ms(subject, pictures, device)
     return StageCosts(
         (
-            StageCost("preprocess", Figure.measured(scale_ms), visits=Figure.measured(0.0)),
-            StageCost("inference", visits=Figure.measured(_VISITS)),
-            StageCost("postprocess", Figure.measured(read_ms), visits=Figure.measured(0.0)),
+            StageCost("preprocess", Figure.measured(scale_ms), visits=_visits(0)),
+            StageCost("inference", visits=_visits(1)),
+            StageCost("postprocess", Figure.measured(read_ms), visits=_visits(0)),
         ),
         boxes,
     )
+
+
+def _visits(count: int) -> Figure:
+    return Figure(float(count), Provenance.ASSUMED, DESIGN)
 
 
 def _scale_ms(subject: Subject, pictures: Sequence[Picture]) -> float:
