@@ -13,7 +13,7 @@ from camslice.stream.lives import PodStatus
 
 _INSTEAD = "use fewer pods (more streams in each), or topology pooled"
 SMALLEST_POD_MB = 45.0
-"""What a process that decodes video and holds the smallest network takes for itself alone; measured with OpenVINO."""
+"""What a pod takes for itself at the very least: an assumption, well below the 100 MB that YOLOX-nano was seen to take."""
 
 
 def refuse_impossible_number(pods: int) -> None:

@@ -101,6 +101,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             self._stopping.set()
+            self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join()
         self._crew.drain(patience_s)

@@ -11,10 +11,9 @@ from camslice.fleet.types import Topology
 from camslice.measure.bench.load import load_for
 from camslice.measure.bench.trial import Wait, WarmUp, run_trial
 from camslice.measure.bench.values import Load, Question
+from camslice.stream.memory import SMALLEST_POD_MB
 from camslice.stream.topologies.make import make_sharing
 
-SMALLEST_POD_MB = 45.0
-"""What a process that decodes video and holds the smallest network takes for itself alone; measured with OpenVINO."""
 _PROBE_S = 0.5
 
 PrivateMemory = Callable[[Load, int], float | None]
