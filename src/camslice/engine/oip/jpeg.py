@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# A second bound, in case a header is ever read otherwise by OpenCV than here. OpenCV looks at it once, when it is imported.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "16000000")
+
 import cv2
 import numpy as np
 
@@ -14,9 +19,13 @@ MOST_SCANS = 100
 
 _START = b"\xff\xd8"
 _SCAN = b"\xff\xda"
-_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Markers that begin a frame, which says the size: SOF0 to SOF15 without tables (ITU-T T.81, table B.1)."""
+_SEGMENTS = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE}
+"""Markers of segments that begin with their length: tables, restart interval, applications' own, comments."""
+_ALONE = {0x01, *range(0xD0, 0xD8)}
+"""Markers with nothing behind them."""
+_SHORTEST_SEGMENT = 2
 
 
 def decode_jpeg(encoded: memoryview) -> ByteArray:
@@ -25,7 +34,7 @@ def decode_jpeg(encoded: memoryview) -> ByteArray:
         bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         bgr = None
-    if bgr is None:
+    if bgr is None or sorted(bgr.shape[:2]) != sorted(jpeg_size(encoded)):  # EXIF may have turned it
         raise OipError(Status.INVALID_ARGUMENT, "a JPEG picture is damaged and cannot be decoded")
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
@@ -51,21 +60,27 @@ def check_size(width: int, height: int, limits: Limits) -> None:
 
 
 def jpeg_size(encoded: memoryview) -> tuple[int, int]:
-    """Width and height in pixels as the header says. Raises OipError when there is no such header."""
+    """Width and height in pixels as the header says. Raises OipError when there is no such header.
+
+    Knows the very markers that decoders know. One that is skipped here and not there, or the other way round, would let a
+    file show one size to this and another to the decoder: decoders pass over a marker FF 00 and read on right behind it.
+    """
     position = len(_START)
     if bytes(encoded[:position]) != _START:
         raise OipError(Status.INVALID_ARGUMENT, "an element of input 'jpeg' is no JPEG picture")
     while position + 4 <= len(encoded) and encoded[position] == 0xFF:
         marker = encoded[position + 1]
+        length = encoded[position + 2] << 8 | encoded[position + 3]
         if marker == 0xFF:  # fill bytes may stand before a marker
             position += 1
-            continue
-        if marker in _WITHOUT_LENGTH:
+        elif marker in _ALONE:
             position += 2
-            continue
-        if marker in _FRAMES and position + 9 <= len(encoded):
+        elif marker in _FRAMES and position + 9 <= len(encoded):
             height = encoded[position + 5] << 8 | encoded[position + 6]
             width = encoded[position + 7] << 8 | encoded[position + 8]
             return width, height
-        position += 2 + (encoded[position + 2] << 8 | encoded[position + 3])
+        elif marker in _SEGMENTS and length >= _SHORTEST_SEGMENT:
+            position += 2 + length
+        else:
+            break
     raise OipError(Status.INVALID_ARGUMENT, "a JPEG picture does not say its size")
