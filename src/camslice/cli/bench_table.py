@@ -18,7 +18,7 @@ _HEADS = {"preprocess": "pre-\nprocess", "network": "net-\nwork", "inference": "
 def print_bench(report: ReportShape) -> None:
     """Print a report of `bench_report`."""
     rows = report["rows"]
-    measured = [row for row in rows if row["stages"]]
+    measured = [row for row in rows if row["rounds"]]
     out = stdout()
     if measured:
         for table in (_latency_table(measured), _stages_table(measured), _costs_table(measured)):
@@ -37,11 +37,19 @@ def _latency_table(rows: Sequence[RowShape]) -> Table:
     objective = rows[0]["objective"]
     with_machines = any(row["machines"] > 1 for row in rows)
     heads = ["frames/s", "mean", "p50", "p95", "p99", f"p{objective['percentile']:g} in\n{objective['latency_ms']:g} ms"]
-    table = _table("ms from the instant a frame is due", [*(["ma-\nchines"] if with_machines else []), *heads])
+    table = _table(
+        "ms from the instant a frame is due; percentiles: a lost frame never ends",
+        [*(["ma-\nchines"] if with_machines else []), *heads],
+    )
     for row in rows:
-        total = row["stages"]["total"]
-        times = (total["mean"], total["p50"], total["p95"], total["p99"])
-        cells = [f"{row['fps']:.1f}", *(_ms(each) for each in times), "yes" if row["objective"]["met"] else "no"]
+        mean = _ms(row["stages"]["total"]["mean"]) if row["stages"] else "-"
+        times = (row["p50_all_ms"], row["p95_all_ms"], row["p99_all_ms"])
+        cells = [
+            f"{row['fps']:.1f}",
+            mean,
+            *("never" if each is None else _ms(each) for each in times),
+            "yes" if row["objective"]["met"] else "no",
+        ]
         table.add_row(*_which(row), *([str(row["machines"])] if with_machines else []), *cells)
     return table
 
@@ -57,10 +65,10 @@ def _stages_table(rows: Sequence[RowShape]) -> Table:
 
 def _costs_table(rows: Sequence[RowShape]) -> Table:
     with_price = any(row["usd_per_camera_month"] is not None for row in rows)
-    heads = ["super-\nseded", "stale", "failed", "cores", "MB per\npod", "MB per\ncamera"]
+    heads = ["super-\nseded", "stale", "fai-\nled", "mis-\nsed", "cores", "MB per\npod", "MB per\ncam"]
     table = _table("frames dropped, and what it took", [*heads, *(["$ / cam\n/ month"] if with_price else [])])
     for row in rows:
-        drops = (f"{row['frames'][cause]:.0f}" for cause in ("superseded", "stale", "failed"))
+        drops = (f"{row['frames'][cause]:.0f}" for cause in ("superseded", "stale", "failed", "missed"))
         usd = row["usd_per_camera_month"]
         table.add_row(
             *_which(row),

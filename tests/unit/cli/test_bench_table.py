@@ -6,6 +6,7 @@ import pytest
 
 from camslice.cli.bench_table import print_bench
 from camslice.cli.output import stdout
+from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.types import Topology
 from camslice.measure.bench.report import Price
 from camslice.measure.bench.shapes import ReportShape
@@ -33,11 +34,22 @@ def test_every_figure_fits_into_80_columns(capsys: pytest.CaptureFixture[str], m
 
 def test_problems_and_notes_are_said_below(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     failed = row(Topology.SLICED, 2)
-    failed.trials, failed.problem = [], "the pod did not start"
+    failed.trials, failed.failure = [], "the pod did not start"
     output = printed(report(failed, row(Topology.SLICED, 1, trial(restarts=1)), stopped=True), capsys, monkeypatch)
     assert "sliced, 2 pods, 2 cameras: the pod did not start" in output
     assert "sliced, 1 pod, 1 camera: 1 times a pod ended" in output
     assert "Not everything that was asked for was measured" in output
+
+
+def test_a_row_that_analysed_nothing_shows_its_drops(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = FrameCounts(captured=777, superseded=777, missed=88)
+    output = printed(report(row(Topology.SLICED, 2, trial([], frames=frames))), capsys, monkeypatch)
+    assert output.count("never") >= 3
+    assert "777" in output
+    assert "88" in output
+    assert "no frame was analysed" in output
 
 
 def test_nothing_measured_prints_no_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

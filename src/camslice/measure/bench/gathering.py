@@ -29,6 +29,8 @@ class Gathering:
         self._passed: defaultdict[StreamKey, int] = defaultdict(int)
         self._first: dict[StreamKey, int] | None = None
         self._statistics = Statistics()
+        self.negative_stages = 0
+        """Results of the window with a stage below 0 ms. Histograms take it for 0, so that only this count shows it."""
 
     def take(self, results: Sequence[FrameResult]) -> None:
         """Results as they come, from before the window too."""
@@ -56,6 +58,7 @@ class Gathering:
                         inside.append(result)
                 missing += each.analysed - self._passed[key]
         self._statistics.add(inside)
+        self.negative_stages += sum(min(result.stages) < 0 for result in inside)
         return missing
 
     def gather_all(self, counts: Mapping[StreamKey, FrameCounts], patience_s: float) -> int:

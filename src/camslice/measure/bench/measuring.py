@@ -49,12 +49,12 @@ def measure(
         for row in rows if turn % 2 == 0 else reversed(rows):
             if wait(0):
                 return rows
-            if row.problem is not None:
+            if row.failure is not None:
                 continue
             try:
                 trial = run(row.load, question, turn, wait, partial(say, row.load))
             except CamsliceError as error:
-                row.problem = str(error)
+                row.failure = str(error)
                 log.error("%s, %d pods: %s", row.load.topology, row.load.pods, error)
             else:
                 if trial is not None:

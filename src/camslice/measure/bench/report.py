@@ -26,9 +26,10 @@ from camslice.measure.bench.shapes import (
 )
 from camslice.measure.bench.trial import Trial
 from camslice.measure.bench.values import Question, Row
+from camslice.measure.judgement import drop_rate_of, judged, percentiles_of_all
 from camslice.measure.machine import fingerprint
 from camslice.models.cache import sha256_of
-from camslice.stream.report import frames_json, objective_json
+from camslice.stream.report import frames_json
 
 _ULTRALYTICS_NEEDS = ("ultralytics", "torch")
 
@@ -73,6 +74,7 @@ def _row(row: Row, question: Question, price: Price | None) -> RowShape:
     usd = None
     if price is not None:
         usd = usd_per_camera_month(Machine(price.usd_per_hour * load.machines), load.cameras, price.hours_per_month)
+    all_ms = percentiles_of_all(stages.get("total", Histogram()), frames)
     pods_mb = _mean([trial.pods_memory_mb for trial in row.trials])
     own_mb = _mean([trial.supervisor_memory_mb for trial in row.trials])
     measured = len(load.fleet.cameras)
@@ -87,9 +89,12 @@ def _row(row: Row, question: Question, price: Price | None) -> RowShape:
         "phase": None if question.fps is None else question.phase,
         "seconds": round(row.seconds, 3),
         "stages": {name: cast("Latency", histogram.as_latency()) for name, histogram in stages.items()},
+        "p50_all_ms": _rounded(all_ms[50]),
+        "p95_all_ms": _rounded(all_ms[95]),
+        "p99_all_ms": _rounded(all_ms[99]),
         "fps": round(row.fps, 3),
         "frames": frames_json(frames),
-        "memory_mb_per_pod": round(pods_mb / load.pods_here, 1),
+        "memory_mb_per_pod": round(_mean([_memory_mb_per_pod(row, trial) for trial in row.trials]), 1),
         "memory_mb_per_camera": round(pods_mb / measured, 1),
         "memory_mb": round(pods_mb + own_mb, 1),
         "supervisor_memory_mb": round(own_mb, 1),
@@ -102,6 +107,7 @@ def _row(row: Row, question: Question, price: Price | None) -> RowShape:
         "rounds": [_round(trial) for trial in row.trials],
         "partial": row.partial,
         "problem": row.problem,
+        "negative_stages": sum(trial.negative_stages for trial in row.trials),
         "notes": notes_on(row, question),
         "histograms": {name: _raw(histogram) for name, histogram in stages.items()},
     }
@@ -109,21 +115,37 @@ def _row(row: Row, question: Question, price: Price | None) -> RowShape:
 
 def _objective(row: Row, question: Question, usd: float | None) -> ObjectiveShape:
     """Frames that fell due and were never captured break an objective as dropped ones do."""
-    frames = row.frames
-    found = objective_json(question.objective, row.stages.get("total", Histogram()), frames, usd)
-    due = frames.captured + frames.missed
-    too_many = due > 0 and frames.missed / due > question.objective.drop_rate
-    return cast("ObjectiveShape", {**found, "met": bool(found["met"]) and not too_many})
+    objective = question.objective
+    found = judged(objective, row.stages.get("total", Histogram()), row.frames)
+    most_usd = objective.usd_per_camera_month
+    return {
+        "latency_ms": objective.latency_ms,
+        "percentile": objective.percentile,
+        "p_all_ms": _rounded(found.p_all_ms),
+        "drop_rate": round(found.drop_rate, 6),
+        "recall": None,
+        "met": found.met and (usd is None or most_usd is None or usd <= most_usd),
+    }
+
+
+def _memory_mb_per_pod(row: Row, trial: Trial) -> float:
+    """Of those that had a process when it was looked at."""
+    return trial.pods_memory_mb / max(1, row.load.pods_here - trial.pods_down)
 
 
 def _round(trial: Trial) -> RoundShape:
     """One turn of a row, for those who want to see how much the machine wavers."""
     total = trial.stages.get("total", Histogram())
+    all_ms = percentiles_of_all(total, trial.frames)
     return {
         "seconds": round(trial.seconds, 3),
         "fps": round(trial.frames.analysed / trial.seconds, 3),
         "p50_ms": _rounded(total.percentile(50)),
         "p95_ms": _rounded(total.percentile(95)),
+        "p50_all_ms": _rounded(all_ms[50]),
+        "p95_all_ms": _rounded(all_ms[95]),
+        "p99_all_ms": _rounded(all_ms[99]),
+        "drop_rate": round(drop_rate_of(trial.frames), 6),
         "memory_mb": round(trial.pods_memory_mb + trial.supervisor_memory_mb, 1),
         "cpu_cores": round(trial.cpu_cores, 3),
     }

@@ -37,12 +37,16 @@ class HistogramShape(TypedDict):
 
 
 class RoundShape(TypedDict):
-    """One turn of a row."""
+    """One turn of a row. Latencies of `all` are over every frame that fell due, None: infinite; `drop_rate` likewise."""
 
     seconds: float
     fps: float
     p50_ms: float | None
     p95_ms: float | None
+    p50_all_ms: float | None
+    p95_all_ms: float | None
+    p99_all_ms: float | None
+    drop_rate: float
     memory_mb: float
     cpu_cores: float
 
@@ -56,7 +60,9 @@ class EngineShape(TypedDict):
 
 
 class RowShape(TypedDict):
-    """One row. `stages` and `histograms` are empty when nothing was measured, and `problem` says why."""
+    """One row. `stages` and `histograms` are empty when nothing was analysed, `rounds` when nothing was measured at all;
+    `problem` says why. Latencies of `all` are over every frame that fell due, a lost one infinitely late; None: infinite.
+    """
 
     topology: str
     pods: int
@@ -68,6 +74,9 @@ class RowShape(TypedDict):
     phase: str | None
     seconds: float
     stages: Mapping[str, Latency]
+    p50_all_ms: float | None
+    p95_all_ms: float | None
+    p99_all_ms: float | None
     fps: float
     frames: Mapping[str, float]
     memory_mb_per_pod: float
@@ -83,6 +92,7 @@ class RowShape(TypedDict):
     rounds: Sequence[RoundShape]
     partial: bool
     problem: str | None
+    negative_stages: int
     notes: Sequence[str]
     histograms: Mapping[str, HistogramShape]
 

@@ -23,6 +23,7 @@ from camslice.measure.processes import Usage, pss_mb
 from camslice.models.model import ModelInfo
 from camslice.stream.lives import ModelLife
 from camslice.stream.memory import private_mb
+from camslice.stream.messages import ModelLoaded
 from camslice.stream.results import FrameResult
 from camslice.stream.supervisor import Supervisor
 
@@ -56,7 +57,9 @@ class Trial:
     flight when it closed. `stages`: a histogram per stage, of the frames analysed. Memory is in MB (10^6 bytes) at the end:
     PSS of pods and engine processes, PSS of the process that supervises them, and what one pod shares with nobody.
     `cpu_cores` counts all of them, `processes` the pods' and the engine processes. `unpublished` results were analysed, and
-    lost before they were gathered.
+    lost before they were gathered. `pods_down` had no process when memory was looked at, so it is that of the others.
+    `negative_stages`: results of the window with a stage below 0 ms, a defect of the stamps. `problem`: what a model had at
+    the end of the window.
     """
 
     seconds: float
@@ -73,6 +76,9 @@ class Trial:
     precision: str
     partial: bool = False
     unpublished: int = 0
+    pods_down: int = 0
+    negative_stages: int = 0
+    problem: str | None = None
 
 
 class Runner(Protocol):
@@ -151,9 +157,10 @@ def run_trial(
     """
     trial = _Running(fleet, models, wait or threading.Event().wait, say, threads, phases, make)
     try:
-        if not trial.start() or not trial.warm(warm_up or WarmUp()):
+        loaded = trial.start()
+        if loaded is None or not trial.warm(warm_up or WarmUp()):
             return None
-        return trial.watch(seconds)
+        return trial.watch(seconds, loaded)
     finally:
         trial.end()
 
@@ -179,20 +186,18 @@ class _Running:
         self._error: BaseException | None = None
         self._starter = threading.Thread(target=self._start, name="starter", daemon=True)
 
-    def start(self) -> bool:
-        """Start the pods; False when asked to stop meanwhile."""
+    def start(self) -> ModelLoaded | None:
+        """Start the pods and release the cameras. How the first model was loaded; None when asked to stop meanwhile."""
         self._say("starting")
         self._starter.start()
         while self._starter.is_alive():
             if self._wait(_LOOK_S):
-                return False
+                return None
         if self._error is not None:
             raise self._error
-        for life in self._runner.models().values():
-            if life.problem or not life.loaded:
-                raise EngineError(life.problem or f"model {life.spec.name} did not load in every pod: the machine is too slow.")
+        loaded = _loaded_everywhere(self._runner.models())
         self._runner.release(time.monotonic_ns() + _BARRIER_NS)
-        return True
+        return loaded
 
     def warm(self, warm_up: WarmUp) -> bool:
         """Wait until every camera has had its first frames; False when asked to stop meanwhile."""
@@ -209,7 +214,7 @@ class _Running:
             if passed_s >= warm_up.longest_s:
                 return self._warm_enough(counts, warm_up)
 
-    def watch(self, seconds: float) -> Trial | None:
+    def watch(self, seconds: float, loaded: ModelLoaded) -> Trial | None:
         """The window. None when asked to stop before a frame of it was analysed."""
         pids = self._pids()
         usage = Usage([*pids, os.getpid()])
@@ -230,7 +235,6 @@ class _Running:
         if stopped and not frames.analysed:
             return None
         unpublished = self._gathering.gather_all(after, _LAST_RESULTS_S)
-        loaded = next(life.loaded for life in self._runner.models().values() if life.loaded)
         return Trial(
             lasted_s,
             frames,
@@ -246,6 +250,9 @@ class _Running:
             loaded.precision,
             stopped,
             unpublished,
+            sum(pod.pid is None for pod in pods),
+            self._gathering.negative_stages,
+            next((life.problem for life in self._runner.models().values() if life.problem), None),
         )
 
     def end(self) -> None:
@@ -271,6 +278,17 @@ class _Running:
                 f"no frame was analysed within {warm_up.longest_s:g} s; `camslice run` with this clip and model shows why."
             )
         return True
+
+
+def _loaded_everywhere(models: Mapping[str, ModelLife]) -> ModelLoaded:
+    """How the first model was loaded. Raises EngineError unless there is one, and every pod has all of them."""
+    for life in models.values():
+        if life.problem or not life.loaded:
+            raise EngineError(life.problem or f"model {life.spec.name} did not load in every pod: the machine is too slow.")
+    loaded = next((life.loaded for life in models.values()), None)
+    if loaded is None:
+        raise EngineError("no pod has a model to analyse with; `camslice run` with this clip and model shows why.")
+    return loaded
 
 
 def carried(before: FrameCounts, after: FrameCounts) -> FrameCounts:

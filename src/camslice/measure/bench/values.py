@@ -68,12 +68,25 @@ class Load:
 
 @dataclass(slots=True)
 class Row:
-    """A load with what was measured of it so far, a trial for each round. `problem`: why it could not be measured (further)."""
+    """A load with what was measured of it so far, a trial for each round. `failure`: why it could not be measured (further)."""
 
     load: Load
     rounds: int = 1
     trials: list[Trial] = field(default_factory=list)
-    problem: str | None = None
+    failure: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the row: its failure, what a model had at the end of a window, or that nothing was analysed."""
+        if said := self.failure or next((trial.problem for trial in self.trials if trial.problem), None):
+            return said
+        frames = self.frames
+        if frames.analysed or not self.trials:
+            return None
+        fates = f"{frames.superseded} superseded, {frames.stale} stale, {frames.failed} failed, {frames.missed} never captured"
+        return (
+            f"no frame was analysed within {self.seconds:.1f} s of measuring: {fates}; ask for fewer cameras or a lower rate."
+        )
 
     @property
     def partial(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Protocol
 from camslice.engine.memory import available_memory_bytes
 from camslice.engine.threads import usable_cores
 from camslice.fleet.accounting import FrameCounts
+from camslice.fleet.errors import MachineError
 from camslice.fleet.figures import Figure, RawHistogram
 from camslice.fleet.histogram import Histogram
 from camslice.fleet.profile import SharingPoint, Trial
@@ -16,6 +17,7 @@ from camslice.fleet.types import Objective, Topology
 from camslice.measure.bench.load import load_for, phases_of
 from camslice.measure.bench.trial import WarmUp, run_trial
 from camslice.measure.bench.values import Load, Question
+from camslice.measure.judgement import due_of, judged, lost_of
 from camslice.measure.profile.constraint import ACCELERATOR, CPU, DECODE, INFERENCE, MACHINE, MEMORY
 from camslice.measure.profile.machine_load import MachineLoad
 from camslice.measure.profile.settings import Settings
@@ -76,7 +78,11 @@ class ThisMachine:
         trial = run_trial(load.fleet, self._models(), settings.closed_loop_s, warm_up=WarmUp(shortest_s=settings.warm_up_s))
         if trial is None:
             raise KeyboardInterrupt
-        each_mb = trial.pods_memory_mb / load.pods
+        if not trial.frames.analysed:
+            raise MachineError(
+                trial.problem or f"no frame was analysed within {trial.seconds:.1f} s: the machine is too slow for it."
+            )
+        each_mb = trial.pods_memory_mb / max(1, load.pods - trial.pods_down)
         point = SharingPoint(
             topology,
             load.pods,
@@ -113,7 +119,7 @@ class ThisMachine:
         if machine.busy is not None:
             busy[MACHINE] = round(machine.busy, 4)
         memory_mb = trial.pods_memory_mb
-        return judged(
+        return with_its_frames(
             Trial(
                 streams,
                 round(trial.seconds, 3),
@@ -154,18 +160,15 @@ class ThisMachine:
         return {self._subject.spec.name: self._subject.info}
 
 
-def judged(trial: Trial, frames: FrameCounts, total: Histogram, objective: Objective) -> Trial:
+def with_its_frames(trial: Trial, frames: FrameCounts, total: Histogram, objective: Objective) -> Trial:
     """The trial with what became of its frames. A frame that was missed while decoding was late counts as dropped."""
-    dropped = frames.dropped + frames.missed
-    known = frames.captured - frames.in_flight + frames.missed
-    p_all_ms = total.percentile(objective.percentile, infinite=dropped)
-    kept = p_all_ms is not None and p_all_ms <= objective.latency_ms and dropped <= objective.drop_rate * known
+    found = judged(objective, total, frames)
     return replace(
         trial,
-        frames=known,
-        dropped=dropped,
-        p_all_ms=None if p_all_ms is None else round(p_all_ms, 3),
-        met=kept,
+        frames=due_of(frames),
+        dropped=lost_of(frames),
+        p_all_ms=None if found.p_all_ms is None else round(found.p_all_ms, 3),
+        met=found.met,
         total=RawHistogram.of(total),
     )
 

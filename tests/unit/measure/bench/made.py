@@ -49,7 +49,8 @@ def histograms(latencies_ms: Sequence[float]) -> dict[str, Histogram]:
 
 def trial(latencies_ms: Sequence[float] = (10.0, 12.0, 14.0), seconds: float = 2.0, **changed: object) -> Trial:
     frames = FrameCounts(captured=len(latencies_ms) + 1, analysed=len(latencies_ms), in_flight=1, decoded=len(latencies_ms))
-    made = Trial(seconds, frames, histograms(latencies_ms), 200.0, 50.0, 90.0, 1.5, 1, 0, "openvino", "CPU", "bf16")
+    stages = histograms(latencies_ms) if latencies_ms else {}
+    made = Trial(seconds, frames, stages, 200.0, 50.0, 90.0, 1.5, 1, 0, "openvino", "CPU", "bf16")
     return replace(made, **changed)  # type: ignore[arg-type] # the caller's keywords
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +15,18 @@ from tests.unit.measure.bench.made import result, stream
 
 def counts(**analysed: int) -> dict[StreamKey, FrameCounts]:
     return {stream(int(name[1:])): FrameCounts(captured=number, analysed=number) for name, number in analysed.items()}
+
+
+def test_stages_below_zero_are_counted_as_histograms_hide_them() -> None:
+    good = result(stream())
+    bad = replace(good, stages=good.stages._replace(queue=-2.0, inference=11.0))
+    gathering = Gathering()
+    gathering.take([bad])
+    gathering.begin(counts(s1=1))
+    gathering.take([bad, good])
+    gathering.gather_all(counts(s1=3), 0)
+    assert gathering.negative_stages == 1
+    assert gathering.stages()["queue"].sum_ms >= 0
 
 
 def test_results_of_the_warm_up_are_left_out() -> None:

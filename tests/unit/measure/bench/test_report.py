@@ -75,13 +75,60 @@ def test_an_open_loop_says_its_rate_and_its_phases() -> None:
 def test_frames_that_were_never_captured_break_the_objective() -> None:
     frames = FrameCounts(captured=3, analysed=3, missed=1)
     (made,) = report(row(Topology.SLICED, 1, trial(frames=frames)))["rows"]
-    assert made["objective"]["p_all_ms"] is not None
+    assert made["objective"]["p_all_ms"] is None
+    assert made["objective"]["drop_rate"] == 0.25
     assert made["objective"]["met"] is False
     assert "1 frames fell due and were never captured" in made["notes"][0]
 
 
+def test_percentiles_are_over_all_frames_and_a_lost_one_is_infinitely_late() -> None:
+    good = trial([10.0] * 97 + [20.0] * 3)
+    drops = FrameCounts(captured=100, analysed=40, superseded=30, stale=10, failed=5, in_flight=15, missed=10)
+    (made,) = report(row(Topology.SLICED, 1, good, trial([10.0] * 40, frames=drops)))["rows"]
+    assert made["p50_all_ms"] == pytest.approx(10.0, rel=0.01)
+    assert made["p95_all_ms"] is None
+    assert made["stages"]["total"]["p95"] == pytest.approx(10.0, rel=0.01)
+    first, second = made["rounds"]
+    assert first["p99_all_ms"] == pytest.approx(20.0, rel=0.01)
+    assert first["drop_rate"] == 0
+    assert (second["p50_all_ms"], second["p95_all_ms"], second["p99_all_ms"]) == (None, None, None)
+    assert second["p50_ms"] == pytest.approx(10.0, rel=0.01)
+    assert second["drop_rate"] == pytest.approx(55 / 95, abs=1e-6)
+
+
+def test_a_row_of_which_no_frame_was_analysed_is_there_with_its_drops_and_a_problem() -> None:
+    frames = FrameCounts(captured=20, superseded=9, stale=8, failed=2, in_flight=1, missed=4)
+    (made,) = report(row(Topology.SLICED, 1, trial([], frames=frames)))["rows"]
+    assert made["problem"] is not None
+    assert (
+        "no frame was analysed within 2.0 s of measuring: 9 superseded, 8 stale, 2 failed, 4 never captured" in made["problem"]
+    )
+    assert (made["stages"], made["p50_all_ms"], made["objective"]["met"]) == ({}, None, False)
+    assert made["frames"]["stale"] == 8
+    assert len(made["rounds"]) == 1
+
+
+def test_what_a_model_had_at_the_end_of_a_window_is_the_rows_problem() -> None:
+    (made,) = report(row(Topology.SLICED, 1, trial(), trial(problem="the device was lost")))["rows"]
+    assert made["problem"] == "the device was lost"
+    assert made["stages"]["total"]["n"] == 6
+
+
+def test_memory_per_pod_is_divided_by_the_pods_that_live() -> None:
+    (made,) = report(row(Topology.SLICED, 4, trial(pods_memory_mb=300.0, pods_down=1)))["rows"]
+    assert made["memory_mb_per_pod"] == 100.0
+    assert "memory is that of the others" in made["notes"][0]
+
+
+def test_stages_below_zero_are_counted() -> None:
+    (made,) = report(row(Topology.SLICED, 1, trial(negative_stages=2), trial(negative_stages=1)))["rows"]
+    assert made["negative_stages"] == 3
+    assert "3 frames have a stage below 0 ms" in made["notes"][0]
+    assert report(row())["rows"][0]["negative_stages"] == 0
+
+
 def test_a_row_that_failed_is_there_with_its_reason() -> None:
-    failed = replace(row(), trials=[], problem="the pod did not start")
+    failed = replace(row(), trials=[], failure="the pod did not start")
     made = report(row(), failed)
     assert [each["problem"] for each in made["rows"]] == [None, "the pod did not start"]
     assert (made["rows"][1]["stages"], made["rows"][1]["frames"]["captured"], made["partial"]) == ({}, 0, True)

@@ -35,6 +35,8 @@ class Scripted:
     """
 
     problem: str | None = None
+    later: ModelLife | None = None
+    loads: bool = True
     error: Exception | None = None
     stuck: frozenset[int] = frozenset()
     restarts: int = 0
@@ -73,6 +75,10 @@ class Scripted:
 
     def models(self) -> dict[str, ModelLife]:
         loaded = None if self.problem else LOADED
+        if not self.loads:
+            return {}
+        if self.later is not None and "release" in self.calls:
+            return {"model": self.later}
         return {"model": ModelLife(QUESTION.spec, INFO, 0, loaded, self.problem)}
 
     def counts(self) -> dict[StreamKey, FrameCounts]:
@@ -143,6 +149,31 @@ def test_a_model_that_does_not_load_says_why_and_no_camera_starts() -> None:
     with pytest.raises(EngineError, match="the weights are damaged"):
         tried(runner)
     assert runner.calls == ["start", "stop", "close"]
+
+
+def test_a_pod_that_loads_its_model_anew_when_the_window_closes_costs_nothing() -> None:
+    trial = tried(Scripted(later=ModelLife(QUESTION.spec, INFO, 0)))
+    assert trial is not None
+    assert (trial.backend, trial.device, trial.precision, trial.problem) == ("openvino", "CPU", "bf16", None)
+
+
+def test_what_a_model_has_at_the_end_of_the_window_is_said() -> None:
+    trial = tried(Scripted(later=ModelLife(QUESTION.spec, INFO, 0, LOADED, "the device was lost")))
+    assert trial is not None
+    assert trial.problem == "the device was lost"
+
+
+def test_a_fleet_without_a_model_is_not_measured() -> None:
+    runner = Scripted(loads=False)
+    with pytest.raises(EngineError, match="no pod has a model"):
+        tried(runner)
+    assert runner.calls == ["start", "stop", "close"]
+
+
+def test_pods_without_a_process_are_told_apart() -> None:
+    trial = tried(Scripted())
+    assert trial is not None
+    assert trial.pods_down == 1
 
 
 def test_an_error_of_the_supervisor_comes_through() -> None:

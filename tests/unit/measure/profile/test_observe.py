@@ -8,7 +8,7 @@ from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.histogram import Histogram
 from camslice.fleet.types import Objective
 from camslice.measure.profile.machine_load import CpuTimes, MachineLoad
-from camslice.measure.profile.observe import judged
+from camslice.measure.profile.observe import with_its_frames
 from tests.unit.measure.profile.machines import trial
 
 
@@ -32,7 +32,7 @@ def test_dropped_and_missed_frames_count_as_infinitely_late(
     total.add(analysed_ms)
     captured = len(analysed_ms) + dropped + 7
     frames = FrameCounts(captured=captured, analysed=len(analysed_ms), superseded=dropped, in_flight=7, missed=missed)
-    result = judged(trial(9, False), frames, total, Objective())
+    result = with_its_frames(trial(9, False), frames, total, Objective())
     assert result.met is met
     assert (result.frames, result.dropped) == (len(analysed_ms) + dropped + missed, dropped + missed)
     assert result.total is not None

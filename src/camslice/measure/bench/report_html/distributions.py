@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from camslice.fleet.histogram import BINS, GROWTH, LOWEST_MS
 from camslice.measure.bench.report_html import svg
-from camslice.measure.bench.report_html.layout import LABELS, WIDTH, labels, lanes, name_of, number
+from camslice.measure.bench.report_html.layout import LABELS, WIDTH, labels, lanes, latency, name_of
 from camslice.measure.bench.report_html.scales import Logarithmic
 from camslice.measure.bench.shapes import HistogramShape, RowShape
 
@@ -22,7 +22,7 @@ _STEP = 3.0
 
 
 def distributions(rows: Sequence[RowShape]) -> str:
-    """A lane per row: the hill of its latencies, marks at p50, p95 and p99, and the objective as a line through all."""
+    """A lane per row: the hill of its latencies, marks at p50, p95 and p99 of all frames, the objective as a line."""
     objective_ms = rows[0]["objective"]["latency_ms"]
     scale = _scale(rows, objective_ms)
     edges, bottom = lanes(rows, 22.0, _LANE)
@@ -38,15 +38,17 @@ def _lane(row: RowShape, scale: Logarithmic, top: float) -> str:
     floor = top + _LANE - 3
     heights = _hill(row["histograms"]["total"], scale)
     points = [(scale.left + index * _STEP, floor - _HILL * height) for index, height in enumerate(heights)]
-    total = row["stages"]["total"]
+    percentiles = {"p50": row["p50_all_ms"], "p95": row["p95_all_ms"], "p99": row["p99_all_ms"]}
     parts = [svg.line(scale.left, floor, scale.right, floor, "grid"), svg.area(points, floor, f"hill {row['topology']}")]
-    for percentile in ("p50", "p95", "p99"):
-        x = scale.at(total[percentile])
-        parts.append(svg.line(x, floor - (_HILL if percentile == "p50" else _HILL / 2), x, floor, f"percentile {percentile}"))
-    parts.append(svg.text(f"p50 {number(total['p50'])}", WIDTH, top + 12, "figure", "end"))
-    parts.append(svg.text(f"p95 {number(total['p95'])}   p99 {number(total['p99'])}", WIDTH, top + 26, "mark", "end"))
-    if row["frames"]["drop_rate"]:
-        parts.append(svg.text(f"{row['frames']['drop_rate']:.1%} dropped", WIDTH, top + 40, "bad", "end"))
+    for percentile, value_ms in percentiles.items():
+        if value_ms is not None:
+            x, height = scale.at(value_ms), _HILL if percentile == "p50" else _HILL / 2
+            parts.append(svg.line(x, floor - height, x, floor, f"percentile {percentile}"))
+    p50, p95, p99 = map(latency, percentiles.values())
+    parts.append(svg.text(f"p50 {p50}", WIDTH, top + 12, "figure", "end"))
+    parts.append(svg.text(f"p95 {p95}   p99 {p99}", WIDTH, top + 26, "mark", "end"))
+    if row["objective"]["drop_rate"]:
+        parts.append(svg.text(f"{row['objective']['drop_rate']:.1%} dropped", WIDTH, top + 40, "bad", "end"))
     return svg.element("g", svg.element("title", f"{row['topology']}, {name_of(row)}"), *parts)
 
 

@@ -13,6 +13,8 @@ LABELS = 190.0
 """Where the plots begin, right of the rows' names."""
 LANE = 28.0
 GROUP_GAP = 14.0
+NEVER = "never"
+"""A percentile that falls among the frames that were lost."""
 
 
 def name_of(row: RowShape) -> str:
@@ -50,6 +52,11 @@ def number(value: float) -> str:
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}" if value >= 0.01 else f"{value:.2g}"
+
+
+def latency(value_ms: float | None) -> str:
+    """As `number`, or that it never came."""
+    return NEVER if value_ms is None else number(value_ms)
 
 
 def _topology(row: RowShape) -> str:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from camslice.fleet.errors import CamsliceError
 from camslice.fleet.stages import STAGES
 from camslice.measure.bench.report_html.distributions import distributions
-from camslice.measure.bench.report_html.layout import name_of, number
+from camslice.measure.bench.report_html.layout import latency, name_of, number
 from camslice.measure.bench.report_html.stage_bars import stage_bars, stages_shown
 from camslice.measure.bench.report_html.value_bars import value_bars
 from camslice.measure.bench.shapes import ReportShape, RowShape
@@ -51,10 +51,11 @@ def write_page(path: Path, report: ReportShape) -> None:
 
 def render(report: ReportShape) -> str:
     """The page as HTML. It needs no network and no script."""
-    measured = [row for row in report["rows"] if row["stages"]]
+    measured = [row for row in report["rows"] if row["rounds"]]
     here = files(__package__)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["figure"] = number
+    environment.filters["latency"] = latency
     return environment.from_string((here / "page.html").read_text("utf-8")).render(
         report=report,
         measured=measured,
@@ -72,11 +73,12 @@ def render(report: ReportShape) -> str:
 
 
 def _plots(rows: list[RowShape]) -> dict[str, str]:
+    """What was measured as plots; those of latencies have the rows in which frames were analysed."""
     if not rows:
         return {}
+    analysed = [row for row in rows if row["stages"]]
     plots = {
-        "stages": stage_bars(rows),
-        "distribution": distributions(rows),
+        **({"stages": stage_bars(analysed), "distribution": distributions(analysed)} if analysed else {}),
         "fps": value_bars(rows, "frames per second", lambda row: row["fps"], _spread),
         "memory": value_bars(rows, "MB of memory per camera", lambda row: row["memory_mb_per_camera"]),
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.errors import CamsliceError
 from camslice.fleet.types import Topology
 from camslice.measure.bench.report import Price
@@ -107,11 +108,22 @@ def test_without_a_price_there_are_no_dollars() -> None:
 
 def test_a_partial_report_is_a_page_that_says_so() -> None:
     failed = row(Topology.SLICED, 54)
-    failed.trials, failed.problem = [], "54 pods do not fit into memory"
+    failed.trials, failed.failure = [], "54 pods do not fit into memory"
     some, none = report(row(), failed, stopped=True), report(row(Topology.SLICED, 2, trial(partial=True)), stopped=True)
     assert "54 pods do not fit into memory" in Reader(render(some)).text
     assert "Partial" in Reader(render(none)).text
     assert "Partial" not in Reader(render(TWO)).text
+
+
+def test_a_row_that_analysed_nothing_is_in_the_table_and_not_among_the_hills() -> None:
+    frames = FrameCounts(captured=777, superseded=777)
+    nothing = row(Topology.SLICED, 2, trial([], frames=frames))
+    for rows, svgs in (((row(), nothing), 4), ((nothing,), 2)):
+        reader = Reader(render(report(*rows)))
+        assert "no frame was analysed" in reader.text
+        assert "777" in reader.text
+        assert "never" in reader.text
+        assert len([tag for tag, _ in reader.elements if tag == "svg"]) == svgs
 
 
 def test_a_report_of_nothing_is_a_page_too() -> None:
