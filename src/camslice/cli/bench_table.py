@@ -65,7 +65,7 @@ def _stages_table(rows: Sequence[RowShape]) -> Table:
 
 def _costs_table(rows: Sequence[RowShape]) -> Table:
     with_price = any(row["usd_per_camera_month"] is not None for row in rows)
-    heads = ["super-\nseded", "stale", "fai-\nled", "mis-\nsed", "cores", "MB per\npod", "MB per\ncam"]
+    heads = ["super-\nseded", "stale", "fai-\nled", "mis-\nsed", "cores", "MB a\npod", "MB a\ncam"]
     table = _table("frames dropped, and what it took", [*heads, *(["$ / cam\n/ month"] if with_price else [])])
     for row in rows:
         drops = (f"{row['frames'][cause]:.0f}" for cause in ("superseded", "stale", "failed", "missed"))
