@@ -10,7 +10,7 @@ from camslice.engine.oip.messages import OipError, Status
 from camslice.engine.oip.wire_limits import WireLimits
 
 RAW_INPUT_CONTENTS = 7
-_VARINT, _I64, _LEN, _I32 = 0, 1, 2, 5
+_VARINT, _I64, _LEN, _GROUP_BEGINS, _GROUP_ENDS, _I32 = range(6)
 _LONGEST_VARINT = 10
 
 
@@ -28,13 +28,13 @@ def check_structure(message: bytes, limits: WireLimits) -> None:
         kind = tag & 7
         if kind == _LEN:
             length, at = _varint(message, at)
+            raw_bytes += min(length, len(message) - at) if tag >> 3 == RAW_INPUT_CONTENTS else 0
             at += length
-            raw_bytes += length if tag >> 3 == RAW_INPUT_CONTENTS else 0
         elif kind == _VARINT:
             _, at = _varint(message, at)
         elif kind in {_I64, _I32}:
             at += 8 if kind == _I64 else 4
-        else:
+        elif kind not in {_GROUP_BEGINS, _GROUP_ENDS}:  # what lies between those two are fields as well
             break
     if len(message) - raw_bytes > limits.structure_bytes:
         raise OipError(
