@@ -25,8 +25,8 @@ from benchmarks.record import draw_bars, spread, write_result
 TOPOLOGIES = ("sliced", "pooled")
 KEPT = (
     "topology", "pods", "cameras", "loop", "fps_per_camera", "seconds", "fps", "stages", "p50_all_ms", "p95_all_ms",
-    "p99_all_ms", "frames", "memory_mb", "memory_mb_per_camera", "supervisor_memory_mb", "cpu_cores", "objective", "engine", "rounds",
-    "negative_stages", "problem",
+    "p99_all_ms", "frames", "memory_mb", "memory_mb_per_camera", "supervisor_memory_mb", "cpu_cores", "objective", "rounds",
+    "engine", "negative_stages", "problem",
 )  # fmt: skip
 ACCOUNTED = (0.9, 1.05)
 """Frames/s x mean latency / cameras of a closed loop: 1 less the time between an answer and the next frame (Little's law). It
