@@ -18,8 +18,12 @@ class WireLimits:
     control_bytes: int = 1 << 20
     """A request that is not for inference."""
     requests_at_once: int = 256
-    """Calls (gRPC), and connections (HTTP), beyond which a further one is refused at once."""
+    """Requests of either transport under way, beyond which a further one is refused at once; so many HTTP connections may be
+    open before silent ones are closed for new ones.
+    """
     stream_requests_at_once: int = 64
     """Requests of one stream that are not answered yet; the stream's next one is read when one of them has been."""
     read_s: float = 30.0
-    """How long an HTTP client may take to send one request's body."""
+    """How long a client may take to send a request's message or body, or to read a part of an answer over HTTP."""
+    head_s: float = 10.0
+    """How long an HTTP client may take to say what it wants: from connecting, or from its last answer, to the next request."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -245,7 +247,7 @@ def test_a_malformed_request_is_refused_and_the_next_one_answered(name: str, cli
     assert client.call("ModelInfer", infer_message()).outputs
 
 
-@pytest.mark.parametrize("name", sorted(set(calls()) - {"ModelInfer", "ModelStreamInfer"}))
+@pytest.mark.parametrize("name", sorted(set(calls()) - {"ModelInfer", "ModelStreamInfer", "ServerLive", "ServerReady"}))
 def test_what_is_no_message_is_refused_by_every_call(name: str, client: GrpcClient) -> None:
     assert client.refusal(name, b"\xff\xff\xff")[0] is INVALID
     assert client.refusal(name, b"\x12" + b"\xff" * LIMITS.control_bytes)[0] is INVALID
@@ -281,3 +283,18 @@ def test_requests_of_many_clients_wait_side_by_side(service: FakeService, client
         waiting.answer()
     answers = [message_class("ModelInferResponse").FromString(call.result()) for call in calls_]
     assert [answer.raw_output_contents[0][0] for answer in answers] == list(range(10))
+
+
+def test_a_call_whose_message_never_comes_is_not_waited_for_for_ever(service: FakeService) -> None:
+    with serving(service, limits=replace(LIMITS, read_s=0.1)) as server, grpc_client(server) as client:
+        for name in ("ModelInfer", "ModelReady"):
+            never = threading.Event()
+            call = client.channel.stream_unary(f"/{SERVICE}/{name}").future(iter(never.wait, True), timeout=PATIENCE_S)
+            assert call.exception(PATIENCE_S).code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            assert "did not come within 0.1 s" in call.details()
+            never.set()
+
+
+def test_a_call_without_a_message_is_one_sentence(client: GrpcClient) -> None:
+    with pytest.raises(grpc.RpcError, match="brought no message"):
+        client.channel.stream_unary(f"/{SERVICE}/ModelInfer")(iter(()), timeout=PATIENCE_S)

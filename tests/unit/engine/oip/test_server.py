@@ -199,15 +199,62 @@ def test_a_web_site_cannot_use_a_server_without_a_token(headers: dict[str, str])
         assert web.post("repository/models/echo/unload").status_code == 403
 
 
-def test_more_calls_than_the_server_takes_are_refused_at_once() -> None:
+def test_more_requests_than_the_server_takes_are_refused_at_once_but_health_is_always_told() -> None:
     service = FakeService(hold=True)
-    with serving(service, limits=replace(LIMITS, requests_at_once=1)) as server, grpc_client(server) as client:
-        held = threading.Thread(target=client.call, args=("ModelInfer", infer_message()))
-        held.start()
-        waiting = service.asked()
-        assert client.refusal("ServerLive")[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
-        waiting.answer()
-        held.join(PATIENCE_S)
+    limits = replace(LIMITS, requests_at_once=1)
+    with serving(service, limits=limits) as server, grpc_client(server) as client, http_client(server) as web:
+        held = [
+            threading.Thread(target=client.call, args=("ModelInfer", infer_message())),
+            threading.Thread(target=httpx.post, args=(f"{web.base_url}models/echo/infer",), kwargs={"json": {"inputs": []}}),
+        ]
+        for thread in held:
+            thread.start()
+        waiting = [service.asked(), service.asked()]
+        assert client.refusal("ServerMetadata")[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+        answer = web.get("models/echo")
+        assert (answer.status_code, "most allowed" in answer.json()["error"]) == (429, True)
+        assert client.call("ServerLive").live
+        assert web.get("health/live").status_code == 200
+        for each in waiting:
+            each.answer()
+        for thread in held:
+            thread.join(PATIENCE_S)
+        assert client.call("ServerMetadata").name == web.get(f"http://{server.http_address}/v2").json()["name"]
+
+
+def test_whoever_has_no_token_holds_no_call_open() -> None:
+    """A call is refused by its headers; gRPC alone would wait for its message first, and the server would be full of such."""
+    limits = replace(LIMITS, requests_at_once=2)
+    with serving(FakeService(), token=TOKEN, limits=limits) as server, grpc_client(server) as stranger:
+        never = threading.Event()
+        opened = stranger.channel.stream_unary("/inference.GRPCInferenceService/ModelInfer")
+        silent = [opened.future(iter(never.wait, True), timeout=PATIENCE_S) for _ in range(5)]
+        assert {call.exception(PATIENCE_S).code() for call in silent} == {grpc.StatusCode.UNAUTHENTICATED}
+        with grpc_client(server, token=TOKEN) as client:
+            assert client.call("ModelInfer", infer_message()).outputs
+        never.set()
+
+
+def test_silent_connections_shut_nobody_out() -> None:
+    with serving(FakeService(), limits=replace(LIMITS, requests_at_once=4)) as server, http_client(server) as web:
+        assert server.http_address is not None
+        place = (server.http_address.host, server.http_address.port)
+        silent = [socket.create_connection(place, PATIENCE_S) for _ in range(12)]
+        for _ in range(3):
+            assert web.get("models/echo").status_code == web.get("health/live").status_code == 200
+        assert silent[0].recv(1) == b"", "the one that was silent for longest made room"
+        for connection in silent:
+            connection.close()
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /v2 HTTP/1.1\r\nHost: lo", b"GET /v2 HTTP/1.1\r\nHost: localhost\r\n\r\nGET"])
+def test_a_connection_that_says_nothing_whole_is_closed(begun: bytes) -> None:
+    with serving(FakeService(), limits=replace(LIMITS, head_s=0.1)) as server:
+        assert server.http_address is not None
+        with socket.create_connection((server.http_address.host, server.http_address.port), PATIENCE_S) as connection:
+            connection.sendall(begun)
+            while connection.recv(1000):
+                pass
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,13 @@
 """Every call of the protocol over gRPC: bytes in, the service asked, bytes or a status out.
 
 Messages are parsed here and not by gRPC, so that what is no message gets a proper status, and so that a message is looked at
-before it is taken apart (see `structure`).
+before it is taken apart (see `structure`). They are also read here: gRPC would read a message before anybody could ask who
+sends it, wait for it for ever, and count the call among those that are under way meanwhile.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -19,6 +21,7 @@ from camslice.engine.oip import described
 from camslice.engine.oip.access import DEMAND, admits
 from camslice.engine.oip.bridge import inferred, off_loop
 from camslice.engine.oip.descriptors import SERVICE, calls
+from camslice.engine.oip.gate import Gate
 from camslice.engine.oip.messages import OipError, Status
 from camslice.engine.oip.over_grpc.infer import parse_request, read_request, response_message
 from camslice.engine.oip.over_grpc.stream import InferStreams
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _OPEN = frozenset({"ServerLive", "ServerReady"})
-"""What needs no token: whoever watches over the server asks whether it lives, and learns nothing else."""
+"""What needs no token and finds room at any time: whoever watches over the server asks whether it lives, and learns nothing
+else. Their requests are empty and are not even read.
+"""
 _LONGEST_DETAILS = 1000
 """Characters of a status message; gRPC sends it as a header, and headers are limited."""
 _CODES = {
@@ -57,6 +62,7 @@ class GrpcCalls:
         self._service = service
         self._limits = limits
         self._token = token
+        self._gate = Gate(limits.requests_at_once)
         self._streams = InferStreams(service, limits)
         self._answers: Mapping[str, Answer] = {
             "ServerLive": lambda _: {"live": service.live()},
@@ -75,7 +81,7 @@ class GrpcCalls:
     def handler(self) -> grpc.GenericRpcHandler:
         """What a gRPC server is to be given."""
         unary = {
-            name: grpc.unary_unary_rpc_method_handler(self._guarded(name, self._work(name)))
+            name: grpc.stream_unary_rpc_method_handler(self._guarded(name, self._work(name)))
             for name in calls()
             if name != "ModelStreamInfer"
         }
@@ -86,7 +92,9 @@ class GrpcCalls:
         """Have every stream end as soon as what it has asked for is answered."""
         self._streams.drain()
 
-    def _work(self, name: str) -> Callable[[bytes, ServicerContext], Awaitable[Message]]:
+    def _work(self, name: str) -> Callable[[ServicerContext], Awaitable[Message]]:
+        if name in _OPEN:
+            return partial(self._health, name)
         if name == "ModelInfer":
             return self._infer
         if name == "RepositoryModelLoad":
@@ -96,13 +104,15 @@ class GrpcCalls:
         return partial(self._describe, name)
 
     def _guarded(
-        self, name: str, work: Callable[[bytes, ServicerContext], Awaitable[Message]]
-    ) -> Callable[[bytes, ServicerContext], Awaitable[bytes]]:
-        async def call(body: bytes, context: ServicerContext) -> bytes:
+        self, name: str, work: Callable[[ServicerContext], Awaitable[Message]]
+    ) -> Callable[[object, ServicerContext], Awaitable[bytes]]:
+        async def call(_: object, context: ServicerContext) -> bytes:
             try:
-                self._admit(name, context)
-                answer = await work(body, context)
-                return bytes(answer.SerializeToString())
+                if name in _OPEN:
+                    return bytes((await work(context)).SerializeToString())
+                self._admit(context)
+                with self._gate.passed():
+                    return bytes((await work(context)).SerializeToString())
             except OipError as error:
                 refusal = error
             except Exception as error:  # noqa: BLE001 - a defect of ours ends one call, not the server
@@ -114,8 +124,9 @@ class GrpcCalls:
 
     async def _stream(self, _: object, context: ServicerContext) -> None:
         try:
-            self._admit("ModelStreamInfer", context)
-            await self._streams.serve(context)
+            self._admit(context)
+            with self._gate.passed():
+                await self._streams.serve(context)
         except OipError as error:
             refusal = error
         except Exception as error:  # noqa: BLE001 - as above
@@ -124,27 +135,41 @@ class GrpcCalls:
             return
         await _refuse(context, refusal)
 
-    def _admit(self, name: str, context: ServicerContext) -> None:
-        if self._token is None or name in _OPEN:
+    def _admit(self, context: ServicerContext) -> None:
+        if self._token is None:
             return
         headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         if not admits(self._token, headers.get("authorization")):
             raise OipError(Status.UNAUTHENTICATED, DEMAND)
 
-    async def _infer(self, body: bytes, context: ServicerContext) -> Message:
-        request = read_request(parse_request(body, self._limits), context.time_remaining())
+    async def _health(self, name: str, _: ServicerContext) -> Message:
+        return _message(name, self._answers[name](calls()[name][0]()))
+
+    async def _infer(self, context: ServicerContext) -> Message:
+        # The message is held by nothing while its answer is waited for: of an inline picture there would be three copies.
+        request = read_request(parse_request(await self._read(context), self._limits), context.time_remaining())
         return response_message(await inferred(self._service, request))
 
-    async def _describe(self, name: str, body: bytes, _: ServicerContext) -> Message:
-        request = self._parsed(name, body)
+    async def _describe(self, name: str, context: ServicerContext) -> Message:
+        request = self._parsed(name, await self._read(context))
         if name not in self._answers:
             raise OipError(Status.UNSUPPORTED, f"{name} is not supported.")
         return _message(name, self._answers[name](request))
 
-    async def _change(self, name: str, work: Callable[[Message], None], body: bytes, _: ServicerContext) -> Message:
-        request = self._parsed(name, body)
+    async def _change(self, name: str, work: Callable[[Message], None], context: ServicerContext) -> Message:
+        request = self._parsed(name, await self._read(context))
         await off_loop(partial(work, request))
         return _message(name, {})
+
+    async def _read(self, context: ServicerContext) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.read_s):
+                body = await context.read()
+        except TimeoutError:
+            raise OipError(Status.TOO_LATE, f"the call's message did not come within {self._limits.read_s:g} s.") from None
+        if body is grpc.aio.EOF:
+            raise OipError(Status.INVALID_ARGUMENT, "the call brought no message.")
+        return bytes(body)
 
     def _parsed(self, name: str, body: bytes) -> Message:
         if len(body) > self._limits.control_bytes:

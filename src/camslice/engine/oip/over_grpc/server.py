@@ -26,11 +26,7 @@ class GrpcServer:
         """Where it listens; the port is a real one once started."""
         self._tls = tls
         self._calls = GrpcCalls(service, limits, token)
-        self._server = grpc.aio.server(
-            handlers=(self._calls.handler(),),
-            options=_options(limits),
-            maximum_concurrent_rpcs=limits.requests_at_once,
-        )
+        self._server = grpc.aio.server(handlers=(self._calls.handler(),), options=_options(limits))
 
     async def start(self) -> None:
         """Take the address and serve. Raises MachineError."""

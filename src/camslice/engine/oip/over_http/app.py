@@ -40,7 +40,7 @@ def http_app(service: Service, limits: WireLimits, token: str | None) -> ASGIApp
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_address})
     app.router.redirect_slashes = False
-    return HttpGuard(app, token)
+    return HttpGuard(app, token, limits.requests_at_once)
 
 
 def _model(path: str, calls: HttpCalls) -> list[Route]:

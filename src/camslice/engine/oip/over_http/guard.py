@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from camslice.engine.oip.access import DEMAND, admits
+from camslice.engine.oip.gate import Gate
 from camslice.engine.oip.messages import OipError, Status
 from camslice.engine.oip.over_http.answers import answer, refuse
 from camslice.fleet.address import is_loopback
@@ -22,19 +23,31 @@ _OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
 class HttpGuard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, token: str | None) -> None:
+    def __init__(self, app: ASGIApp, token: str | None, most: int) -> None:
+        """`most` requests may be under way; questions for the server's health find room at any time."""
         self._app = app
         self._token = token
+        self._gate = Gate(most)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through or answer it here."""
         headers = Headers(scope=scope)
-        if scope["path"] not in _OPEN_PATHS and not admits(self._token, headers.get("authorization")):
+        is_open = scope["path"] in _OPEN_PATHS
+        if not is_open and not admits(self._token, headers.get("authorization")):
             await refuse(OipError(Status.UNAUTHENTICATED, DEMAND))(scope, receive, send)
         elif self._token is None and (fault := _from_a_web_site(headers)):
             await answer({"error": fault}, 403)(scope, receive, send)
-        else:
+        elif is_open:
             await self._app(scope, receive, send)
+        else:
+            await self._within_bounds(scope, receive, send)
+
+    async def _within_bounds(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with self._gate.passed():
+                await self._app(scope, receive, send)
+        except OipError as error:
+            await refuse(error)(scope, receive, send)
 
 
 def _from_a_web_site(headers: Headers) -> str | None:

@@ -13,6 +13,7 @@ import uvicorn
 
 from camslice.engine.oip.listen import TcpAddress
 from camslice.engine.oip.over_http.app import http_app
+from camslice.engine.oip.over_http.connection import connections
 from camslice.engine.oip.service import Service
 from camslice.engine.oip.tls import Tls
 from camslice.engine.oip.wire_limits import WireLimits
@@ -28,10 +29,9 @@ class HttpServer:
             http_app(service, limits, token),
             log_config=None,
             access_log=False,
-            http="h11",
+            http=connections(limits),
             ws="none",
             lifespan="off",
-            limit_concurrency=limits.requests_at_once,
             server_header=False,
             ssl_certfile=None if tls is None else tls.certificate,
             ssl_keyfile=None if tls is None else tls.key,
