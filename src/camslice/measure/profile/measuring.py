@@ -92,5 +92,6 @@ def _settings(settings: Settings) -> Mapping[str, float | int | str | bool]:
         "trial_frames": settings.trial_frames,
         "trial_s": settings.trial_s,
         "longest_trial_s": settings.longest_trial_s,
+        "first_share": settings.first_share,
         "edge_trials": settings.edge_trials,
     }

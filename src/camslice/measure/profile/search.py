@@ -14,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from camslice.fleet.errors import MachineError
 from camslice.fleet.profile import Trial
 from camslice.measure.profile.pass_curve import CapacityEstimate, Outcome, estimate_capacity
 
 MakeTrial = Callable[[int], Trial | None]
-"""Makes a trial with so many streams; None when there is no time left for it."""
+"""Makes a trial with so many streams; None when there is no time left for it. Raises MachineError when the machine refuses so
+many: no trial, but as many are not asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,15 @@ class Effort:
 class Found:
     """What the trials say. `held` is 0 where even one stream broke the objective, `broke` None where nothing did.
 
-    `estimate` is None where only the bracket was asked for, or where there was nothing to estimate: no load broke it, or
-    every one did.
+    `refused` is the smallest load that the machine had no room for. `estimate` is None where only the bracket was asked for, or
+    where there was nothing to estimate: no load broke it, or every one did.
     """
 
     held: int
     broke: int | None
     trials: tuple[Trial, ...]
     estimate: CapacityEstimate | None = None
+    refused: int | None = None
 
     @property
     def streams(self) -> int:
@@ -55,22 +58,24 @@ class Found:
 
 
 def find_capacity(make_trial: MakeTrial, first: int, effort: Effort) -> Found:
-    """Look for the capacity, beginning at `first` streams."""
-    trials = _Trials(make_trial)
+    """Look for the capacity, beginning at `first` streams. Raises MachineError when not even one stream is let in."""
+    trials = _Trials(make_trial, effort.most_streams)
     held, broke = _bracket(trials, max(1, min(first, effort.most_streams)), effort)
     while broke is not None and broke - held > _streams(effort.bracket_width, held) and not trials.over:
         middle = (held + broke) // 2
         met = trials.hold_at(middle)
         if met is not None:
             held, broke = (middle, broke) if met else (held, middle)
+    if broke is not None and broke > trials.most:
+        broke = None
     if effort.edge_trials == 0 or held == 0 or broke is None:
-        return Found(held, broke, tuple(trials.made))
+        return Found(held, broke, tuple(trials.made), refused=trials.refused)
     estimate = _doubt(trials, effort)
-    return Found(*_edge(trials.made), tuple(trials.made), estimate)
+    return Found(*_edge(trials.made), tuple(trials.made), estimate, trials.refused)
 
 
 def _bracket(trials: _Trials, first: int, effort: Effort) -> tuple[int, int | None]:
-    """A load that held (0: none did) and one that did not (None: none was found)."""
+    """A load that held (0: none did) and one that did not, or was refused (None: none was found)."""
     step = _streams(effort.first_step, first)
     streams, held, broke = first, 0, None
     while not trials.over:
@@ -79,9 +84,9 @@ def _bracket(trials: _Trials, first: int, effort: Effort) -> tuple[int, int | No
             break
         if met:
             held = streams
-            if broke is not None or streams >= effort.most_streams:
+            if broke is not None or streams >= trials.most:
                 break
-            streams = min(effort.most_streams, streams + step)
+            streams = min(trials.most, streams + step)
         else:
             broke = streams
             if held or streams == 1:
@@ -98,7 +103,7 @@ def _doubt(trials: _Trials, effort: Effort) -> CapacityEstimate:
         if turn >= 2 and estimate.width <= _streams(effort.interval_width, estimate.streams):
             break
         where = int(estimate.low) if turn % 2 == 0 else int(estimate.high) + 1
-        if trials.hold_at(max(1, min(where, effort.most_streams))) is None:
+        if trials.hold_at(max(1, min(where, trials.most))) is None:
             break
         estimate = estimate_capacity(trials.outcomes)
     return estimate
@@ -114,19 +119,33 @@ def _edge(trials: list[Trial]) -> tuple[int, int | None]:
 class _Trials:
     """The trials made so far."""
 
-    def __init__(self, make_trial: MakeTrial) -> None:
+    def __init__(self, make_trial: MakeTrial, most: int) -> None:
         self._make_trial = make_trial
+        self._most = most
+        self.refused: int | None = None
+        """The smallest load that the machine refused."""
         self.made: list[Trial] = []
         self.over = False
         """Whether there is no time for another."""
+
+    @property
+    def most(self) -> int:
+        """The largest load that may be tried."""
+        return self._most if self.refused is None else self.refused - 1
 
     @property
     def outcomes(self) -> list[Outcome]:
         return [Outcome(trial.streams, trial.met) for trial in self.made]
 
     def hold_at(self, streams: int) -> bool | None:
-        """Whether the objective held in one more trial; None when there is no time for it."""
-        trial = None if self.over else self._make_trial(streams)
+        """Whether the objective held in one more trial, which it does not where it is refused; None when there is no time."""
+        try:
+            trial = None if self.over else self._make_trial(streams)
+        except MachineError:
+            if streams == 1:
+                raise
+            self.refused = streams if self.refused is None else min(streams, self.refused)
+            return False
         if trial is None:
             self.over = True
             return None

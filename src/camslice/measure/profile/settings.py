@@ -13,9 +13,10 @@ class Settings:
     """`fps` is the rate of each stream in the search for the capacity.
 
     `codecs`: what the clip is also decoded from, encoded anew. `frames` are those that the costs of the stages are measured
-    on. Seconds are those of measuring, without starting and warming up. A trial lasts until `trial_frames` have fallen due,
-    but no less than `trial_s` and no more than `longest_trial_s`; `edge_trials` 0 is content with a bracket. `budget_s` ends
-    the search: no trial is begun that would last beyond it.
+    on. Seconds are those of measuring, without starting and warming up. A trial lasts until `trial_frames` have met their fate,
+    but no less than `trial_s` and no more than `longest_trial_s`, which the profile then says; the search begins at
+    `first_share` of what the closed loop suggests. `edge_trials` 0 is content with a bracket. `budget_s` ends
+    the search: once a load has held, no trial is begun that would last beyond it.
     """
 
     topology: Topology = Topology.POOLED
@@ -33,12 +34,14 @@ class Settings:
     trial_s: float = 15.0
     longest_trial_s: float = 600.0
     warm_up_s: float = 1.5
+    first_share: float = 1.0
     edge_trials: int = 8
     budget_s: float | None = None
 
     @classmethod
     def quick(cls, topology: Topology, objective: Objective, fps: float) -> Settings:
-        """Under a minute: a bracket instead of an interval, from trials that may be short of 1,000 frames."""
+        """Under a minute, unless even few streams break the objective: a bracket instead of an interval, from trials that may
+        be short of 1,000 frames. It begins low, for a load that held is worth more than one that did not."""
         return cls(
             topology,
             objective,
@@ -53,6 +56,7 @@ class Settings:
             trial_s=4.0,
             longest_trial_s=5.0,
             warm_up_s=0.5,
+            first_share=0.7,
             edge_trials=0,
             budget_s=50.0,
         )
@@ -63,8 +67,11 @@ class Settings:
         return self.edge_trials == 0
 
     def seconds_of_trial(self, streams: int) -> float:
-        """How long a trial with so many streams lasts."""
-        enough_s = self.trial_frames / (streams * self.fps)
+        """How long a trial with so many streams lasts.
+
+        A stream may have its first frame an interval after the window opened, and its last may still be on its way.
+        """
+        enough_s = self.trial_frames / (streams * self.fps) + 1 / self.fps + self.objective.latency_ms / 1000
         return min(self.longest_trial_s, max(self.trial_s, enough_s))
 
     def effort(self, most_streams: int) -> Effort:

@@ -96,7 +96,10 @@ def measured_sharing(settings: Settings, observe: Observe, journal: Journal, beg
     def measure(topology: Topology, pods: int, streams_per_pod: int) -> None:
         begin(f"{topology}, {_words(pods, streams_per_pod)}, as fast as they can", lasts_s)
         name = f"closed loop/{topology}/{pods}/{streams_per_pod}"
-        loops.extend(journal.step(name, tuple[Closed, ...], partial(_loop, observe, topology, pods, streams_per_pod)))
+        try:
+            loops.append(journal.step(name, Closed, partial(observe.closed, topology, pods, streams_per_pod)))
+        except MachineError as error:  # the profile then says less; it is tried again when the measurement goes on another time
+            log.warning("%s with %d pods of %d streams is not measured: %s", topology, pods, streams_per_pod, error)
 
     for pods in settings.pods:
         if loops and pods * loops[0].private_mb > _SPARE * available_mb:
@@ -108,15 +111,6 @@ def measured_sharing(settings: Settings, observe: Observe, journal: Journal, beg
     if not loops:
         raise MachineError("not even one stream fits on this machine; `camslice doctor` says what it lacks.")
     return Shared(tuple(loops))
-
-
-def _loop(observe: Observe, topology: Topology, pods: int, streams_per_pod: int) -> tuple[Closed, ...]:
-    """Nothing where the machine has no room for it; the profile then says less."""
-    try:
-        return (observe.closed(topology, pods, streams_per_pod),)
-    except MachineError as error:
-        log.warning("%s with %d pods of %d streams is not measured: %s", topology, pods, streams_per_pod, error)
-        return ()
 
 
 def _words(pods: int, streams_per_pod: int) -> str:

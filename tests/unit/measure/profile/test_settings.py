@@ -12,8 +12,10 @@ from camslice.measure.profile.settings import Settings
 
 @given(st.integers(1, 1024), st.floats(0.5, 30))
 def test_every_trial_has_a_thousand_frames_however_few_streams(streams: int, fps: float) -> None:
+    """Whatever their phases: a stream's first frame falls due up to an interval late, and its last are still on their way."""
     settings = Settings(fps=fps, longest_trial_s=1e9)
-    assert settings.seconds_of_trial(streams) * streams * fps >= 1000 * (1 - 1e-9)
+    surely_s = settings.seconds_of_trial(streams) - 1 / fps - settings.objective.latency_ms / 1000
+    assert surely_s * streams * fps >= 1000 * (1 - 1e-9) or settings.seconds_of_trial(streams) == settings.trial_s
     assert settings.seconds_of_trial(streams) >= settings.trial_s
 
 

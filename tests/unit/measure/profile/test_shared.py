@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from camslice.fleet.errors import MachineError
@@ -38,6 +40,13 @@ def test_pods_that_memory_does_not_hold_are_not_started() -> None:
 def test_a_load_that_the_machine_refuses_is_left_out() -> None:
     points = sharing(MadeUpMachine(most_pods=2)).points
     assert [point.pods for point in points if point.topology is Topology.SLICED] == [1, 2]
+
+
+def test_a_refusal_that_passed_is_not_remembered(tmp_path: Path) -> None:
+    for most_pods, pods in ((2, [1, 2]), (64, [1, 2, 4, 8])):
+        journal = Journal(tmp_path / "partial", {})
+        points = measured_sharing(Settings(), MadeUpMachine(most_pods=most_pods), journal, lambda _w, _s: None, 1e5).points
+        assert [point.pods for point in points if point.topology is Topology.SLICED] == pods
 
 
 def test_a_machine_with_room_for_nothing_is_said_so() -> None:
