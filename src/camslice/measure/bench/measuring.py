@@ -8,7 +8,7 @@ from functools import partial
 
 from camslice.fleet.errors import CamsliceError
 from camslice.measure.bench.load import phases_of
-from camslice.measure.bench.trial import Trial, Wait, run_trial
+from camslice.measure.bench.trial import Trial, Wait, WarmUp, run_trial
 from camslice.measure.bench.values import Load, Question, Row
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ def this_machine(load: Load, question: Question, turn: int, wait: Wait, say: Cal
         say=say,
         threads=question.threads,
         phases=phases_of(question, turn),
+        warm_up=WarmUp().at_rate(question.fps),
     )
 
 

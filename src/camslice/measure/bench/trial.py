@@ -33,6 +33,8 @@ _LOOK_S = 0.05
 _GATHER_S = 0.5
 _STOP_S = 1.0
 _LAST_RESULTS_S = 2.0
+_STRAGGLERS_S = 10.0
+"""Beyond the instant at which the last frame of a warm-up falls due: for a machine that is behind."""
 
 Wait = Callable[[float], bool]
 """Waits so many seconds, or until asked to stop; returns whether to stop."""
@@ -47,6 +49,12 @@ class WarmUp:
     frames_per_camera: int = 3
     shortest_s: float = 1.0
     longest_s: float = 60.0
+
+    def at_rate(self, fps: float | None) -> WarmUp:
+        """Patient enough for cameras of so many frames per second, whose first frame may be an interval away."""
+        if fps is None:
+            return self
+        return replace(self, longest_s=max(self.longest_s, (self.frames_per_camera + 1) / fps + _STRAGGLERS_S))
 
 
 @dataclass(frozen=True, slots=True)

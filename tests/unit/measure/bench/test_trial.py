@@ -137,6 +137,11 @@ def test_a_camera_that_is_stuck_prolongs_the_warm_up_but_not_for_ever() -> None:
     assert trial.frames.analysed > 0
 
 
+@pytest.mark.parametrize(("fps", "longest_s"), [(None, 60.0), (5.0, 60.0), (0.05, 90.0)])
+def test_slow_cameras_are_waited_for(fps: float | None, longest_s: float) -> None:
+    assert WarmUp().at_rate(fps).longest_s == longest_s
+
+
 def test_nobody_measures_a_machine_that_does_nothing() -> None:
     runner = Scripted(stuck=frozenset({1, 2}))
     with pytest.raises(EngineError, match="no frame was analysed"):
