@@ -49,7 +49,8 @@ class Service:
     """Every method is thread-safe, and all but `load`, `unload` and `close` return at once. Errors are `OipError`.
 
     Owns, until `close`: the models that it loads, the shared memory regions, a pool that prepares JPEG and large pictures,
-    and one thread that now and then refuses requests that have become hopeless while nothing else happened.
+    and one thread that now and then refuses requests that have become hopeless, and forgets the memory of clients that ended,
+    while nothing else happened.
     """
 
     def __init__(self, repository: ModelRepository, limits: Limits | None = None) -> None:
@@ -159,9 +160,10 @@ class Service:
     def _look_after(self) -> None:
         while not self._closing.wait(_LOOK_EVERY_S):
             try:
+                self.shared_memory.forget_abandoned()
                 self._repository.look_after()
             except Exception:
-                log.exception("a model could not be looked after")
+                log.exception("models and shared memory could not be looked after")
 
 
 def _with_deadline(request: InferRequest, arrived_ns: int) -> InferRequest:

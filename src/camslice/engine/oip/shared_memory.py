@@ -4,8 +4,12 @@ A client can only name objects that POSIX shared memory keeps (`shm_open`: plain
 object once, keeps the descriptor, and copies with `pread` and `pwrite`: nothing is ever mapped, so a client that cuts its
 file short gets an error, not the server a bus error. The client may unlink its object as soon as it is registered.
 
-A client that holds a lock (`flock`) on its object while it registers it is known to live as long as the lock does: the kernel
-takes it back from whoever ends, `kill -9` included, and the region goes with it.
+A client that holds an exclusive lock (`flock`) on its object while it registers it shows that the object is its own, since
+nobody else could open it, and that it lives as long as the lock does: the kernel takes it back from whoever ends, `kill -9`
+included, and the region goes with it.
+
+Any program on this machine may use a server without a token, and would reach through it what the server's user may reach. So
+an object without such a lock is used as far as anybody may use it; with a token, also as far as the server's user may.
 """
 
 from __future__ import annotations
@@ -28,7 +32,8 @@ from camslice.engine.oip.messages import OipError, SharedMemory, Status
 
 FOLDER = Path("/dev/shm")  # noqa: S108 - the place where shm_open keeps its objects
 _LONGEST_NAME = 255
-_WORLD_ACCESS = stat.S_IROTH | stat.S_IWOTH
+_SEMAPHORES = "sem."
+"""What POSIX semaphores' names begin with, which lie in the same folder."""
 
 
 class SharedMemoryRegions:
@@ -43,8 +48,8 @@ class SharedMemoryRegions:
         self._lock = threading.Lock()
         self._regions: dict[str, _Region] = {}
 
-    def register(self, name: str, key: str, byte_size: int, offset: int = 0) -> None:
-        """Let requests name `byte_size` bytes from `offset` of the object `key` as `name`.
+    def register(self, name: str, key: str, byte_size: int, offset: int = 0, *, trusted: bool = False) -> None:
+        """Let requests name `byte_size` bytes from `offset` of the object `key` as `name`. `trusted` clients have a token.
 
         Raises OipError: INVALID_ARGUMENT for a key or a size that cannot be, NOT_FOUND when there is no such object,
         ALREADY_EXISTS when the name is taken, OVERLOADED when there are too many regions.
@@ -56,16 +61,24 @@ class SharedMemoryRegions:
         with self._lock:
             self._forget_abandoned()
             descriptor, writable = _open(self._folder, name, key)
+            locked = not _lockable(descriptor)
             try:
                 _check_object(descriptor, name, key, offset + byte_size)
+                anybody_writes = _check_access(descriptor, name, key, owned=locked or trusted)
                 self._check_room(name, byte_size)
             except OipError:
                 os.close(descriptor)
                 raise
-            self._regions[name] = _Region(RegionStatus(name, key, offset, byte_size), descriptor, writable=writable)
+            status = RegionStatus(name, key, offset, byte_size)
+            self._regions[name] = _Region(status, descriptor, locked=locked, writable=writable and anybody_writes)
+
+    def forget_abandoned(self) -> None:
+        """Forget the regions whose clients held a lock and have ended. To be called now and then."""
+        with self._lock:
+            self._forget_abandoned()
 
     def _forget_abandoned(self) -> None:
-        """Forget the regions whose clients held a lock and have ended. Lock is held."""
+        """Lock is held."""
         for name in [name for name, region in self._regions.items() if region.abandoned]:
             self._regions.pop(name).let_go()
 
@@ -165,10 +178,10 @@ class Place:
 class _Region:
     """An open shared memory object. The descriptor is closed when the region is and nobody holds it."""
 
-    def __init__(self, status: RegionStatus, descriptor: int, *, writable: bool) -> None:
+    def __init__(self, status: RegionStatus, descriptor: int, *, locked: bool, writable: bool) -> None:
         self.status = status
         self._descriptor = descriptor
-        self._locked_by_client = not _lockable(descriptor)
+        self._locked_by_client = locked
         self._writable = writable
         self._lock = threading.Lock()
         self._holders = 1
@@ -218,9 +231,11 @@ class _Region:
 
 
 def _lockable(descriptor: int) -> bool:
-    """Whether nobody holds a lock on the object."""
+    """Whether nobody holds an exclusive lock on the object. Probed with a shared one, which two can hold at once: a probe is
+    never taken for a client by another server's probe.
+    """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return False
     fcntl.flock(descriptor, fcntl.LOCK_UN)
@@ -233,6 +248,8 @@ def _open(folder: Path, name: str, key: str) -> tuple[int, bool]:
     portable = plain.isascii() and plain.isprintable() and 0 < len(plain) <= _LONGEST_NAME
     if not portable or "/" in plain or plain in (".", ".."):
         raise _invalid(f"region {name!r}: the key must be the plain name of a POSIX shared memory object, such as '/pictures'")
+    if plain.startswith(_SEMAPHORES):
+        raise _invalid(f"region {name!r}: {key!r} is a semaphore and no shared memory object")
     flags = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         with contextlib.suppress(PermissionError):
@@ -245,15 +262,27 @@ def _open(folder: Path, name: str, key: str) -> tuple[int, bool]:
 
 
 def _check_object(descriptor: int, name: str, key: str, end: int) -> None:
-    """Refuse what is no shared memory, what belongs to somebody else, and what is too short. Raises OipError."""
+    """Refuse what is no shared memory, and what is too short. Raises OipError."""
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         raise _invalid(f"region {name!r}: {key!r} is no shared memory object")
-    open_to_all = found.st_mode & _WORLD_ACCESS == _WORLD_ACCESS
-    if found.st_uid != os.geteuid() and not open_to_all:
-        raise _invalid(f"region {name!r}: the shared memory object {key!r} belongs to another user and is not open to all")
     if end > found.st_size:
         raise _invalid(f"region {name!r}: it would end at byte {end}, but the object {key!r} has {found.st_size} bytes")
+
+
+def _check_access(descriptor: int, name: str, key: str, *, owned: bool) -> bool:
+    """Whether the object may be written to; `owned`: the client showed that it is its own. Raises OipError for what not even
+    may be read.
+    """
+    found = os.fstat(descriptor)
+    if owned and found.st_uid == os.geteuid():
+        return True
+    if not found.st_mode & stat.S_IROTH:
+        raise _invalid(
+            f"region {name!r}: the shared memory object {key!r} is not open to all; open it (chmod 666), hold an exclusive "
+            "lock on it (flock), or use a server with a token"
+        )
+    return bool(found.st_mode & stat.S_IWOTH)
 
 
 def _invalid(message: str) -> OipError:

@@ -28,13 +28,16 @@ class FakeRegions:
 
     def __init__(self) -> None:
         self.regions: dict[str, RegionStatus] = {}
+        self.trusted: set[str] = set()
 
-    def register(self, name: str, key: str, byte_size: int, offset: int = 0) -> None:
+    def register(self, name: str, key: str, byte_size: int, offset: int = 0, *, trusted: bool = False) -> None:
         if key != "/there":
             raise OipError(Status.NOT_FOUND, f"there is no shared memory {key!r}.")
         if name in self.regions:
             raise OipError(Status.ALREADY_EXISTS, f"region {name!r} is registered already.")
         self.regions[name] = RegionStatus(name, key, offset, byte_size)
+        if trusted:
+            self.trusted.add(name)
 
     def status(self, name: str = "") -> list[RegionStatus]:
         if name and name not in self.regions:

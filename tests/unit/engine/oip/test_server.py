@@ -13,7 +13,9 @@ import grpc
 import httpx
 import pytest
 
-from camslice.engine.oip.access import admits
+from camslice.engine.oip import access
+from camslice.engine.oip.access import admits, is_this_host
+from camslice.engine.oip.descriptors import message_class
 from camslice.engine.oip.listen import AbstractAddress, TcpAddress, parse_address
 from camslice.engine.oip.server import OipServer
 from camslice.engine.oip.tls import Tls, read_tls
@@ -197,6 +199,50 @@ def test_with_the_token_everything_is_open() -> None:
 def test_a_web_site_cannot_use_a_server_without_a_token(headers: dict[str, str]) -> None:
     with serving(FakeService()) as server, http_client(server, headers=headers) as web:
         assert web.post("repository/models/echo/unload").status_code == 403
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_memory_is_shared_by_this_host_only(token: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    service, region = FakeService(), {"key": "/there", "byte_size": 8}
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with (
+        serving(service, token=token) as server,
+        grpc_client(server, token=token) as client,
+        http_client(server, headers=headers) as web,
+    ):
+        asked = message_class("SystemSharedMemoryRegisterRequest")(name="a", **region)
+        client.call("SystemSharedMemoryRegister", asked)
+        assert web.post("systemsharedmemory/region/b/register", json=region).status_code == 200
+        assert service.shared_memory.trusted == ({"a", "b"} if token else set())
+        service.shared_memory.unregister_all()
+        from_afar = {"X-Forwarded-For": "192.0.2.1"}
+        answer = web.post("systemsharedmemory/region/b/register", json=region, headers=from_afar)
+        assert (answer.status_code, "own host" in answer.json()["error"]) == (400, True)
+        monkeypatch.setattr(access, "is_this_host", lambda peer: not peer.startswith("ipv4:127.0.0.1:"))
+        code, details = client.refusal("SystemSharedMemoryRegister", asked)
+        assert (code, "own host" in details) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+        assert service.shared_memory.regions == {}
+
+
+@pytest.mark.parametrize(
+    ("peer", "here"),
+    [
+        ("ipv4:127.0.0.1:4711", True),
+        ("ipv6:%5B::1%5D:4711", True),
+        ("ipv6:%5B::ffff:127.0.0.1%5D:4711", True),
+        ("unix:", True),
+        ("unix-abstract:name", True),
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("192.0.2.1", False),
+        ("ipv4:192.0.2.1:4711", False),
+        ("ipv6:%5B2001:db8::1%5D:4711", False),
+        ("", False),
+        ("testclient", False),
+    ],
+)
+def test_a_peer_is_on_this_host_or_not(peer: str, here: bool) -> None:
+    assert is_this_host(peer) is here
 
 
 def test_more_requests_than_the_server_takes_are_refused_at_once_but_health_is_always_told() -> None:

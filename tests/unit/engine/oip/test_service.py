@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import struct
 import time
 import uuid
@@ -45,6 +46,7 @@ def segment() -> Iterator[Path]:
     """A POSIX shared memory object of a megabyte."""
     path = FOLDER / f"camslice-test-{uuid.uuid4().hex}"
     path.write_bytes(bytes(1 << 20))
+    path.chmod(0o666)
     yield path
     path.unlink(missing_ok=True)
 
@@ -360,3 +362,13 @@ def test_answers_and_refusals_are_counted_by_cause(tmp_path: Path) -> None:
     parts = [seen.queue, seen.compute_input, seen.compute_infer, seen.compute_output]
     assert sum(part.ns for part in parts) == seen.success.ns
     assert seen.last_inference_ms > 1_600_000_000_000
+
+
+def test_the_memory_of_a_client_that_ended_is_forgotten_without_anybody_asking(service: Service, segment: Path) -> None:
+    with segment.open("rb+") as client:
+        fcntl.flock(client, fcntl.LOCK_EX)
+        service.shared_memory.register("held", segment.name, 100)
+    until_s = time.monotonic() + 20
+    while service.shared_memory.status():
+        assert time.monotonic() < until_s
+        time.sleep(0.05)

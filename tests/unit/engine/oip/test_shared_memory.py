@@ -29,6 +29,7 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "shm"
     folder.mkdir()
     (folder / "pictures").write_bytes(CONTENT)
+    (folder / "pictures").chmod(0o666)
     (tmp_path / "secret").write_bytes(b"secret")
     return folder
 
@@ -103,15 +104,59 @@ def test_what_is_no_shared_memory_object_is_refused(regions: SharedMemoryRegions
     assert refusal(regions, "r", "missing", 1) is Status.NOT_FOUND
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of other users")
-def test_an_object_of_another_user_must_be_open_to_all(regions: SharedMemoryRegions, folder: Path) -> None:
-    os.chown(folder / "pictures", 12345, 12345)
+@pytest.mark.parametrize("name", ["sem.lock", "/sem.lock"])
+def test_a_semaphore_is_no_shared_memory(regions: SharedMemoryRegions, folder: Path, name: str) -> None:
+    (folder / "sem.lock").write_bytes(bytes(32))
+    (folder / "sem.lock").chmod(0o666)
+    assert refusal(regions, "r", name, 1) is Status.INVALID_ARGUMENT
+
+
+def test_an_object_is_used_as_far_as_anybody_may_use_it(regions: SharedMemoryRegions, folder: Path) -> None:
+    """Any program on this machine could otherwise read through the server what only the server's user may read."""
     (folder / "pictures").chmod(0o600)
     assert refusal(regions, "r", "pictures", 1) is Status.INVALID_ARGUMENT
     (folder / "pictures").chmod(0o644)
-    assert refusal(regions, "r", "pictures", 1) is Status.INVALID_ARGUMENT
+    regions.register("r", "pictures", 4)
+    assert read(regions, "r", 0, 4) == CONTENT[:4]
+    place = regions.place(SharedMemory("r", 0, 4))
+    with pytest.raises(OipError, match="only be read"):
+        place.write(b"abcd")
+    place.release()
+
+
+@pytest.mark.parametrize("shown", ["a lock", "a token"])
+def test_a_private_object_is_used_by_whoever_shows_that_it_is_its_own(
+    regions: SharedMemoryRegions, folder: Path, shown: str
+) -> None:
+    (folder / "pictures").chmod(0o600)
+    with (folder / "pictures").open("rb+") as client:
+        if shown == "a lock":
+            fcntl.flock(client, fcntl.LOCK_EX)
+        regions.register("r", "pictures", 4, trusted=shown == "a token")
+        place = regions.place(SharedMemory("r", 0, 4))
+        place.write(b"abcd")
+        place.release()
+    assert (folder / "pictures").read_bytes()[:4] == b"abcd"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of other users")
+def test_a_private_object_of_another_user_is_never_used(regions: SharedMemoryRegions, folder: Path) -> None:
+    os.chown(folder / "pictures", 12345, 12345)
+    (folder / "pictures").chmod(0o600)
+    with (folder / "pictures").open("rb+") as client:
+        fcntl.flock(client, fcntl.LOCK_EX)
+        with pytest.raises(OipError):
+            regions.register("r", "pictures", 1, trusted=True)
     (folder / "pictures").chmod(0o666)
     regions.register("r", "pictures", 1)
+
+
+def test_two_servers_that_look_at_one_object_are_not_taken_for_its_clients(regions: SharedMemoryRegions, folder: Path) -> None:
+    with (folder / "pictures").open("rb+") as other_server:
+        fcntl.flock(other_server, fcntl.LOCK_SH)
+        regions.register("r", "pictures", 100)
+    regions.forget_abandoned()
+    assert [region.name for region in regions.status()] == ["r"]
 
 
 @pytest.mark.parametrize(("size", "offset"), [(0, 0), (-1, 0), (1, -1), (101, 0), (100, 1), (1, 100), (2**63, 0), (1, 2**63)])
@@ -155,6 +200,7 @@ wild = st.one_of(st.integers(-2, 60), st.sampled_from([2**31, 2**32, 2**63 - 1, 
 def test_no_tensor_reaches_beyond_its_region(offset: int, size: int) -> None:
     name = f"camslice-test-{uuid.uuid4().hex}"
     (FOLDER / name).write_bytes(CONTENT)
+    (FOLDER / name).chmod(0o666)
     regions = SharedMemoryRegions(Limits())
     try:
         regions.register("r", name, 50, 20)

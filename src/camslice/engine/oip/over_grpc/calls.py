@@ -18,7 +18,7 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message import DecodeError, Message
 
 from camslice.engine.oip import described
-from camslice.engine.oip.access import DEMAND, admits
+from camslice.engine.oip.access import DEMAND, admits, require_this_host
 from camslice.engine.oip.bridge import inferred, off_loop
 from camslice.engine.oip.descriptors import SERVICE, calls
 from camslice.engine.oip.gate import Gate
@@ -74,7 +74,6 @@ class GrpcCalls:
             "ModelStatistics": lambda of: described.model_statistics(service.statistics(of.name, of.version)),
             "RepositoryIndex": lambda of: {"models": described.repository_index(service.repository_index(of.ready))},
             "SystemSharedMemoryStatus": self._regions,
-            "SystemSharedMemoryRegister": self._register,
             "SystemSharedMemoryUnregister": self._unregister,
         }
 
@@ -97,6 +96,8 @@ class GrpcCalls:
             return partial(self._health, name)
         if name == "ModelInfer":
             return self._infer
+        if name == "SystemSharedMemoryRegister":
+            return partial(self._register, name)
         if name == "RepositoryModelLoad":
             return partial(self._change, name, self._load)
         if name == "RepositoryModelUnload":
@@ -191,9 +192,12 @@ class GrpcCalls:
         found = self._service.shared_memory.status(request.name)
         return {"regions": {each.name: described.region(each) for each in found}}
 
-    def _register(self, request: Message) -> Mapping[str, Json]:
-        self._service.shared_memory.register(request.name, request.key, request.byte_size, request.offset)
-        return {}
+    async def _register(self, name: str, context: ServicerContext) -> Message:
+        asked = self._parsed(name, await self._read(context))
+        require_this_host(context.peer())
+        trusted = self._token is not None
+        self._service.shared_memory.register(asked.name, asked.key, asked.byte_size, asked.offset, trusted=trusted)
+        return _message(name, {})
 
     def _unregister(self, request: Message) -> Mapping[str, Json]:
         if request.name:

@@ -18,7 +18,7 @@ from camslice.engine.oip.wire_limits import WireLimits
 
 def http_app(service: Service, limits: WireLimits, token: str | None) -> ASGIApp:
     """The application. Without a token it is for programs on this machine only."""
-    calls = HttpCalls(service, limits)
+    calls = HttpCalls(service, limits, trusted=token is not None)
     routes = [
         _get("/v2", calls.server_metadata),
         _get("/v2/health/live", calls.server_live),

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from camslice.engine.oip import described
+from camslice.engine.oip.access import require_this_host
 from camslice.engine.oip.bridge import inferred, off_loop
 from camslice.engine.oip.messages import OipError, Status
 from camslice.engine.oip.over_http.answers import answer
@@ -28,9 +29,11 @@ Body = TypeVar("Body", bound=BaseModel)
 class HttpCalls:
     """The calls of one server. Lives on the transports' event loop."""
 
-    def __init__(self, service: Service, limits: WireLimits) -> None:
+    def __init__(self, service: Service, limits: WireLimits, *, trusted: bool) -> None:
+        """`trusted`: clients that come here have shown a token."""
         self._service = service
         self._limits = limits
+        self._trusted = trusted
 
     async def server_live(self, _: Request) -> Response:
         """GET v2/health/live."""
@@ -97,7 +100,9 @@ class HttpCalls:
     async def register(self, request: Request) -> Response:
         """POST v2/systemsharedmemory/region/NAME/register."""
         asked = await self._body(request, _Region)
-        self._service.shared_memory.register(request.path_params["region"], asked.key, asked.byte_size, asked.offset)
+        require_this_host(request.client.host if request.client else "")
+        name = request.path_params["region"]
+        self._service.shared_memory.register(name, asked.key, asked.byte_size, asked.offset, trusted=self._trusted)
         return answer({})
 
     async def unregister(self, request: Request) -> Response:
