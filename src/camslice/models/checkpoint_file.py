@@ -12,12 +12,16 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeGuard
 
 from camslice.fleet.errors import ModelError
 from camslice.models.weights_file import WeightsFile
 
 _LARGEST_PICKLE_BYTES = 64_000_000
 """Its tensors lie in files of their own, so the pickle of the largest YOLO is below 1 MB."""
+_MOST_CLASSES = 20_000
+_LARGEST_SIDE_PX = 100_000
+_LONGEST_TEXT = 300
 
 
 def read_checkpoint(path: Path) -> WeightsFile:
@@ -27,16 +31,15 @@ def read_checkpoint(path: Path) -> WeightsFile:
     """
     content = _content(path)
     model = _state(content.get("ema") or content.get("model"))
-    names = model.get("names")
-    if not isinstance(names, Mapping | list) or not names:
+    labels = _labels(model.get("names"))
+    if not labels:
         raise ModelError(f"model {path}: this is a PyTorch file, but no checkpoint of Ultralytics: it names no classes.")
-    labels = dict(names) if isinstance(names, Mapping) else dict(enumerate(names))
     trained = {**_state(model.get("args")), **_state(content.get("train_args"))}
     metadata = {
         "names": str(labels),
-        "task": str(trained.get("task") or "detect"),
-        "imgsz": str(trained.get("imgsz") or ""),
-        "license": str(content.get("license") or ""),
+        "task": _text(trained.get("task")) or "detect",
+        "imgsz": _size(trained.get("imgsz")),
+        "license": _text(content.get("license")),
     }
     return WeightsFile(path, (path,), (None, 3, None, None), ((None, 4 + len(labels), None),), metadata)
 
@@ -55,6 +58,38 @@ def _content(path: Path) -> Mapping[str, object]:
     except Exception as error:  # whatever an unknown pickle raises
         raise ModelError(f"model {path}: this checkpoint cannot be read ({error}).") from error
     return _state(content)
+
+
+def _labels(names: object) -> dict[int, str]:
+    """Names by class id; nothing where they are no texts, or more and longer ones than any detector has.
+
+    Whoever made the file chose what is in here, so nothing but plain texts and numbers is ever looked into or written out.
+    """
+    pairs = list(enumerate(names) if isinstance(names, list) else names.items() if isinstance(names, Mapping) else ())
+    if len(pairs) > _MOST_CLASSES:
+        return {}
+    labels = {key: name for key, name in pairs if _is_number(key, _MOST_CLASSES) and _is_text(name)}
+    return labels if len(labels) == len(pairs) else {}
+
+
+def _text(value: object) -> str:
+    return value if _is_text(value) else ""
+
+
+def _size(value: object) -> str:
+    """One number or two, as an export writes them."""
+    numbers = list(value) if isinstance(value, list | tuple) else [value]
+    if len(numbers) > 2 or not all(_is_number(number, _LARGEST_SIDE_PX) for number in numbers):
+        return ""
+    return str(numbers) if len(numbers) == 2 else str(numbers[0])
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= _LONGEST_TEXT
+
+
+def _is_number(value: object, end: int) -> bool:
+    return type(value) is int and 0 <= value < end
 
 
 def _state(value: object) -> Mapping[str, object]:

@@ -112,6 +112,59 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: object, wo
         read_checkpoint(save(tmp_path / "best.pt", content))
 
 
+def nested(depth: int) -> list[object]:
+    made: list[object] = []
+    for _ in range(depth):
+        made = [made]
+    return made
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {0: nested(3), 1: "dog"},
+        [nested(3)],
+        {"0": "cat"},
+        {True: "cat"},
+        {10**5000: "cat"},
+        {-1: "cat"},
+        {0: "x" * 1000},
+        ["x"] * 30_000,
+        "cat",
+        7,
+    ],
+)
+def test_names_that_are_no_names_are_not_taken_for_any(tmp_path: Path, names: object) -> None:
+    with pytest.raises(ModelError, match="it names no classes"):
+        read_checkpoint(save(tmp_path / "best.pt", {"model": Network(names=names)}))
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"\x80\x02}X\x05\x00\x00\x00model}X\x05\x00\x00\x00names}K\x00" + b"]" * 100_000 + b"a" * 99_999 + b"sss.",
+        b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".",
+    ],
+    ids=["as a name", "as all there is"],
+)
+def test_what_is_nested_too_deep_to_print_is_refused_in_a_sentence(tmp_path: Path, pickled: bytes) -> None:
+    path = tmp_path / "best.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("best/data.pkl", pickled)
+    with pytest.raises(ModelError):
+        read_checkpoint(path)
+
+
+def test_what_is_no_text_and_no_number_is_left_out(tmp_path: Path) -> None:
+    odd = trained(train_args={"task": nested(3), "imgsz": ["640", nested(2)]}, license=Network(a=1))
+    metadata = read_checkpoint(save(tmp_path / "best.pt", odd)).metadata
+    assert (metadata["task"], metadata["imgsz"], metadata["license"]) == ("detect", "", "")
+    huge = read_checkpoint(save(tmp_path / "huge.pt", trained(train_args={"imgsz": 10**5000})))
+    assert huge.metadata["imgsz"] == ""
+    wide = read_checkpoint(save(tmp_path / "wide.pt", trained(train_args={"imgsz": (480, 640)})))
+    assert wide.metadata["imgsz"] == "[480, 640]"
+
+
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "best.pt"
     path.write_bytes(b"\x80\x02no archive")
