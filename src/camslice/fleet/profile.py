@@ -131,8 +131,9 @@ class Contexts(Strict):
     """What happens when several contexts share an accelerator or a core; None for what is not known.
 
     `slice_ms`: how long one context keeps the accelerator while others wait. `switch_ms`: what it costs to let another in.
-    `accelerator_ms_per_frame`: with enough contexts to keep it busy. `spinning_threads`: threads of a pod that stay runnable
-    while it waits for the accelerator. `hyper_thread_yield`: what a second thread on a core adds, as a share of a core.
+    `accelerator_ms_per_frame`: with enough contexts to keep it busy, their switches included. `spinning_threads`: threads of a
+    pod that stay runnable while it waits for the accelerator. `hyper_thread_yield`: what a second thread on a core adds, as a
+    share of a core.
     """
 
     accelerator_ms_per_frame: Figure | None = None

@@ -88,6 +88,19 @@ def test_what_is_fitted_is_marked_and_carries_the_range_that_fits(case_study: Pr
         assert figure.provenance is Provenance.FITTED
 
 
+def test_one_pod_alone_pays_no_switches_and_its_parts_add_up(case_study: Profile) -> None:
+    contexts, alone = case_study.contexts, case_study.sharing[0]
+    assert contexts.accelerator_ms_per_frame is not None
+    assert contexts.switch_ms is not None
+    assert case_study.other_cpu_ms is not None
+    assert alone.total_ms is not None
+    visits = sum(cost.visits.value for cost in case_study.stages if cost.visits is not None)
+    exclusive_ms = contexts.accelerator_ms_per_frame.value - visits * contexts.switch_ms.value
+    assert exclusive_ms == pytest.approx(1.91, abs=0.005)
+    assert case_study.other_cpu_ms.value + exclusive_ms == pytest.approx(alone.total_ms.value, abs=0.05)
+    assert "includes switching" in case_study.sources["saturation"]
+
+
 def test_the_dollars_are_the_published_ones_beside_the_list_price(case_study: Profile) -> None:
     rows = {row.cameras: row for row in case_study.prices}
     expected = {1: (383.98, -0.081), 20: (27.45, None), 54: (29.42, -0.055)}
@@ -99,7 +112,9 @@ def test_the_dollars_are_the_published_ones_beside_the_list_price(case_study: Pr
 
 
 def test_the_case_study_covers_its_own_machines_only(case_study: Profile) -> None:
-    assert case_study.covers.instance_types == ("g4dn.*",)
+    sizes = ("xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge")
+    assert case_study.covers.instance_types == tuple(f"g4dn.{size}" for size in sizes), "those with one GPU: 12xlarge has four"
+    assert case_study.machine.accelerators == 1
     assert Topology.POOLED not in case_study.covers.topologies
     assert case_study.machine.accelerator == "T4"
 
