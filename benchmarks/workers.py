@@ -10,8 +10,6 @@ decoding and Python. `benchmarks.lock_time` says for how long a frame holds that
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -58,14 +56,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         models = [Model(spec, resolve(spec)), Model(ModelSpec(FREE, FREE), free_model(Path(folder) / "free.onnx"))]
         rounds = {model.spec.name: measured(model, given) for model in models}
-    lock = [sys.executable, "-m", "benchmarks.lock_time", f"--clip={given.clip}", f"--model={given.model}"]
     result = {
         "clip": given.clip.name,
         "cameras": given.cameras,
         "model_sha256": models[0].info.sha256,
         "fps": {model: summary(rows, "fps") for model, rows in rounds.items()},
         "cpu_ms_per_frame": {model: summary(rows, "cpu_ms_per_frame") for model, rows in rounds.items()},
-        **json.loads(subprocess.check_output(lock)),
         "rounds": rounds,
     }
     print(write_result("workers", result))

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +20,12 @@ from camslice.fleet.errors import MachineError
 from camslice.fleet.secrets import Source
 from camslice.fleet.types import Fleet, Pace, Topology
 from camslice.stream import memory
+from camslice.stream.results import FrameResult
 from camslice.stream.supervisor import Supervisor
 from camslice.video.camera_state import CameraState
 from tests.behaviour.running import Run, running, scene_camera, scene_fleet, tiny_models
 from tests.clips import write_clip
+from tests.unit.engine.tiny_models import failing_model
 
 SHARED_MEMORY = Path("/dev/shm")
 TOPOLOGIES = {
@@ -134,6 +138,68 @@ def test_pods_come_and_go_with_their_cameras(tmp_path: Path) -> None:
     assert run.counts("yard").in_flight == 0
 
 
+def test_a_camera_that_was_removed_while_its_pod_was_down_comes_back(tmp_path: Path) -> None:
+    models = tiny_models(tmp_path)
+    fleet = in_topology(scene_fleet([scene_camera("gate"), scene_camera("yard")]), "sliced")
+    without = replace(fleet, cameras=fleet.cameras[1:])
+    with running(fleet, models) as run:
+        run.wait_for_more("gate")
+        gate = next(pod.pid for pod in run.supervisor.pods() if "gate" in pod.cameras)
+        assert gate is not None
+        os.kill(gate, signal.SIGKILL)
+        run.wait_for(lambda: run.supervisor.restarts == 1 and len(run.supervisor.pids()) == 1)
+        run.supervisor.apply(without, models)
+        run.wait_for(lambda: len(run.supervisor.pods()) == 1)
+        missed = run.counts("gate").missed
+        run.supervisor.apply(fleet, models)
+        run.wait_for_more("gate")
+        assert run.counts("gate").missed == missed, "nothing was due while it was removed"
+        assert run.supervisor.restarts == 1, "a pod that is gone was still started again"
+    assert run.counts("gate").in_flight == 0
+
+
+def test_whoever_gets_results_may_ask_the_supervisor_while_pods_die(tmp_path: Path) -> None:
+    supervisors: list[Supervisor] = []
+    answered = threading.Event()
+
+    def ask_from_another_thread(results: Sequence[FrameResult]) -> None:
+        asker = threading.Thread(target=supervisors[0].cameras)
+        asker.start()
+        asker.join(20)
+        if asker.is_alive():
+            answered.clear()
+            return
+        answered.set()
+
+    supervisor = Supervisor(three_cameras("sliced"), tiny_models(tmp_path), ask_from_another_thread)
+    supervisors.append(supervisor)
+    run = Run(supervisor)
+    try:
+        supervisor.start()
+        live_again(run)
+        for pid in supervisor.pids():
+            os.kill(pid, signal.SIGKILL)
+        run.wait_for(lambda: supervisor.restarts == 3)
+        live_again(run)
+        assert answered.is_set()
+    finally:
+        supervisor.stop()
+        supervisor.close()
+
+
+def test_a_model_that_the_engine_process_cannot_load_is_told_at_once(tmp_path: Path) -> None:
+    broken = failing_model(tmp_path / "broken.onnx")
+    fleet = in_topology(scene_fleet([scene_camera("gate")]), "pooled with workers")
+    supervisor = Supervisor(fleet, {"tiny": broken}, lambda results: None)
+    try:
+        supervisor.start(patience_s=30.0)
+        assert supervisor.models()["tiny"].problem
+        assert supervisor._crew.answered, "pods wait for what will never come"
+    finally:
+        supervisor.stop()
+        supervisor.close()
+
+
 def test_pods_that_memory_cannot_hold_are_refused_with_the_arithmetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = iter([10**12, 10_000_000])
     monkeypatch.setattr(memory, "available_memory_bytes", lambda: next(free))
@@ -154,26 +220,21 @@ def test_a_number_of_pods_that_cannot_fit_is_refused_before_any_starts(tmp_path:
 
 
 def test_cameras_that_are_held_begin_together(tmp_path: Path) -> None:
-    results: list[float] = []
-    supervisor = Supervisor(
-        three_cameras("sliced"),
-        tiny_models(tmp_path),
-        lambda batch: results.extend(result.captured_at_s for result in batch),
-        hold=True,
-        phases=lambda start: 0.0,
-    )
+    results: list[FrameResult] = []
+    supervisor = Supervisor(three_cameras("sliced"), tiny_models(tmp_path), results.extend, hold=True, phases=lambda start: 0.0)
     try:
         supervisor.start()
         assert all(counts.captured == 0 for counts in supervisor.counts().values())
-        start_s = time.time() + 0.5
-        supervisor.release(time.monotonic_ns() + 500_000_000)
+        supervisor.release(time.monotonic_ns() + 1_000_000_000)
         run = Run(supervisor)
         for camera in ("gate", "yard", "hall"):
             run.wait_for_more(camera)
     finally:
         supervisor.stop()
         supervisor.close()
-    assert min(results) >= start_s - 0.05
+    first = {result.stream.camera: result.captured_at_s for result in reversed(results) if result.sequence == 0}
+    assert len(first) == 3
+    assert max(first.values()) - min(first.values()) < 0.02, "one instant, as far as three readings of two clocks agree"
 
 
 @every_topology

@@ -58,7 +58,7 @@ class Session:
         self._ticking = threading.Event()
         self._sinks = _sinks(fleet)
         self._statistics = Statistics()
-        self._supervisor = Supervisor(fleet, models, self._take)
+        self._supervisor = Supervisor(fleet, models, self._take, hold=True)
         self.running = SupervisedFleet(self._supervisor, self._statistics, self._sinks, resolve)
         self._ticker = threading.Thread(target=self._tick, name="counts", daemon=True)
         self._server = None if listen is None else _server(self.running, base, listen)
@@ -72,6 +72,8 @@ class Session:
         except BaseException:
             self.close()
             raise
+        # All cameras begin now, whichever pod was ready first: rates and cores are counted from here.
+        self._supervisor.release(time.monotonic_ns())
         self.running.begin()
         self._ticker.start()
         return self

@@ -36,7 +36,7 @@ def topology(fleet: Fleet) -> Check:
     except CamsliceError as error:
         return Check.of("topology", str(error), fix="Choose another topology for this machine, or other hardware for it.")
     beside = f" beside an engine process on {sharing.engine.threads} threads" if sharing.engine is not None else ""
-    threads = sharing.pod(0).threads
+    threads = sharing.pod(0, pods).threads
     detail = (
         f"{fleet.topology}: {pods} pod{'s' if pods != 1 else ''}{beside}, {threads} engine thread{'s' if threads != 1 else ''} "
         f"each; a pod takes at least {SMALLEST_POD_MB:.0f} MB, together {pods * SMALLEST_POD_MB:,.0f} MB"

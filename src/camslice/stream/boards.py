@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from camslice.fleet.types import StreamKey
 from camslice.stream.ledger import Ledger, ledger_bytes
 from camslice.stream.previews import Previews, previews_bytes
 from camslice.stream.rows import Rows
@@ -19,10 +20,21 @@ class Boards:
         Raises MachineError when there is no room for those of the fleet.
         """
         self.ledger_region = SharedRegion.create("ledger", ledger_bytes(MAX_STREAMS))
-        self.previews_region = SharedRegion.create("previews", previews_bytes(MAX_STREAMS), previews_bytes(streams))
+        try:
+            self.previews_region = SharedRegion.create("previews", previews_bytes(MAX_STREAMS), previews_bytes(streams))
+        except BaseException:
+            self.ledger_region.close()
+            raise
         self.ledger = Ledger(self.ledger_region.buffer)
         self.previews = Previews(self.previews_region.buffer)
         self.rows = Rows(self.ledger)
+
+    def retire(self, key: StreamKey) -> None:
+        """The stream is gone: its counts are kept, its row is free."""
+        row = self.rows.row_of(key)
+        if row is not None:
+            self.previews.forget(row)
+            self.rows.retire(key)
 
     def close(self) -> None:
         """Free the memory. Counts can no longer be read."""

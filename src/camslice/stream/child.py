@@ -38,6 +38,7 @@ class Child:
             env=given,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C and Ctrl-Z in a terminal are the supervisor's; the pipe ends the rest
         )
         theirs.close()
         self._pipe = multiprocessing.connection.Connection(ours.detach())

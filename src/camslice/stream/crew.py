@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -12,11 +12,11 @@ from camslice.stream.boards import Boards
 from camslice.stream.engine_life import EngineLife
 from camslice.stream.lives import CameraLife, ModelLife, PodStatus, over_processes
 from camslice.stream.messages import Configure
-from camslice.stream.model_board import Wanted
+from camslice.stream.model_board import Wanted, WantedModel
 from camslice.stream.pod_life import PodLife, Share
 from camslice.stream.process_life import ProcessLife
 from camslice.stream.results import FrameResult
-from camslice.stream.topologies.sharing import Sharing
+from camslice.stream.topologies.sharing import Placement, Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,12 @@ class Crew:
         self._orders = orders
         plan = sharing.engine
         self._engine = None if plan is None else EngineLife(plan.door, self._configure(plan.threads))
+        self._served: Wanted = {}
+        self._placement = Placement((), {})
         self._pods: dict[int, PodLife] = {}
         self._leaving: list[PodLife] = []
+        self._restarts_of_those_gone = 0
+        self._dropped_by_those_gone = 0
         self.only_first = True
         """Start one pod alone: it fills the caches of compiled models, and shows what a pod takes."""
         self.give(orders)
@@ -56,24 +60,19 @@ class Crew:
         before = {name: pod.number for pod in self._pods.values() for name in pod.cameras}
         before |= {camera.name: pod for pod, share in self._shares().items() for camera in share.cameras}
         placement = self._sharing.place(orders.fleet.cameras, before)
-        self._orders = orders
-        for number in placement.pods:
-            if number not in self._pods:
-                self._pods[number] = self._new_pod(number)
+        self._pods |= self._new_pods([number for number in placement.pods if number not in self._pods], len(placement.pods))
+        self._orders, self._placement = orders, placement
         self._leaving += [self._pods.pop(number) for number in set(self._pods) - set(placement.pods)]
-        if self._engine is not None:
-            self._engine.give({name: (orders.fleet.models[name], info) for name, info in orders.models.items()})
-        for number, pod in self._pods.items():
-            cameras = tuple(camera for camera in orders.fleet.cameras if placement.pod_of[camera.name] == number)
-            names = {name for camera in cameras for name in camera.models}
-            pod.give(Share(cameras, self._models(names), orders.generation, orders.start_ns, orders.held))
-        for pod in self._leaving:
-            pod.give(Share((), {}, orders.generation))
+        self._give_models_to_engine()
+        self._give_shares()
 
     def tend(self) -> None:
         """Look after every process: start what is to start, hear what was said, bury what died, end what is idle."""
         if self._engine is not None:
             self._engine.tend(may_start=True)
+            self._give_models_to_engine()
+            if self._engine.usable(self._served) != self._served:
+                self._give_shares()
         ready = self._engine is None or self._engine.answered
         for index, pod in enumerate(self._pods.values()):
             pod.tend(may_start=ready and (index == 0 or not self.only_first))
@@ -81,6 +80,8 @@ class Crew:
             pod.tend(may_start=False)
             if pod.idle or pod.child is None:
                 self._leaving.remove(pod)
+                self._restarts_of_those_gone += pod.restarts
+                self._dropped_by_those_gone += pod.dropped_results
                 pod.drain(0.0)
                 pod.end(1.0)
                 pod.close()
@@ -99,12 +100,12 @@ class Crew:
     @property
     def restarts(self) -> int:
         """How often processes had to be started again."""
-        return sum(process.restarts for process in self._processes())
+        return self._restarts_of_those_gone + sum(process.restarts for process in self._processes())
 
     @property
     def dropped_results(self) -> int:
         """Results that found no room on their way."""
-        return sum(pod.dropped_results for pod in self._all_pods())
+        return self._dropped_by_those_gone + sum(pod.dropped_results for pod in self._all_pods())
 
     def pids(self) -> list[int]:
         """Every process that runs."""
@@ -171,16 +172,42 @@ class Crew:
     def _shares(self) -> Mapping[int, Share]:
         return {number: pod.share for number, pod in self._pods.items()}
 
-    def _models(self, names: set[str]) -> Wanted:
-        """The models of one pod, as it is to load them."""
-        orders, engine = self._orders, self._engine
-        specs = {name: orders.fleet.models[name] for name in orders.models if name in names}
-        if engine is not None:
-            specs = {name: engine.as_seen_by_pods(spec) for name, spec in specs.items()}
-        return {name: (spec, orders.models[name]) for name, spec in specs.items()}
+    def _wanted(self) -> Wanted:
+        """Every model, as whoever computes it is to load it."""
+        orders = self._orders
+        return {name: WantedModel(orders.fleet.models[name], info) for name, info in orders.models.items()}
 
-    def _new_pod(self, number: int) -> PodLife:
-        plan = self._sharing.pod(number)
+    def _give_models_to_engine(self) -> None:
+        """The engine process keeps what pods still use, until they use it no more."""
+        if self._engine is not None:
+            in_use = {name for pod in self._all_pods() for name in pod.models.lives}
+            self._engine.give(self._wanted(), in_use)
+
+    def _give_shares(self) -> None:
+        """Give each pod its cameras and the models that they need, as far as those are to be had."""
+        orders = self._orders
+        self._served = self._wanted() if self._engine is None else self._engine.usable(self._served)
+        for number, pod in self._pods.items():
+            cameras = tuple(camera for camera in orders.fleet.cameras if self._placement.pod_of[camera.name] == number)
+            names = {name for camera in cameras for name in camera.models}
+            models = {name: model for name, model in self._served.items() if name in names}
+            pod.give(Share(cameras, models, orders.generation, orders.start_ns, orders.held))
+        for pod in self._leaving:
+            pod.give(Share((), {}, orders.generation))
+
+    def _new_pods(self, numbers: Sequence[int], pods: int) -> dict[int, PodLife]:
+        made: dict[int, PodLife] = {}
+        try:
+            for number in numbers:
+                made[number] = self._new_pod(number, pods)
+        except BaseException:
+            for pod in made.values():
+                pod.close()
+            raise
+        return made
+
+    def _new_pod(self, number: int, pods: int) -> PodLife:
+        plan = self._sharing.pod(number, pods)
         configure = self._configure(plan.threads, None if self._engine is None else self._engine.slots)
         return PodLife(number, plan, configure, self._boards, self._phase, self._on_results)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
+from collections.abc import Set
 from dataclasses import replace
 
 from camslice.engine.slotted.address import SCHEME, listen
 from camslice.fleet.types import Backend, ModelSpec, Server
 from camslice.stream.child import Child
 from camslice.stream.messages import Configure, FromPod, Heartbeat, ModelLoaded, ModelStopped
-from camslice.stream.model_board import ModelBoard, Wanted
+from camslice.stream.model_board import ModelBoard, Wanted, WantedModel
 from camslice.stream.process_life import ProcessLife
 from camslice.stream.topologies.sharing import Door
 
@@ -46,17 +47,31 @@ class EngineLife(ProcessLife):
         """The address of its slots, None when its door is another."""
         return self._address if self.door is Door.SLOTS else None
 
-    def as_seen_by_pods(self, spec: ModelSpec) -> ModelSpec:
+    def _as_seen_by_pods(self, spec: ModelSpec) -> ModelSpec:
         """The model as a pod is to load it."""
         if self.door is Door.SLOTS:
             return spec
         return replace(spec, backend=Backend.OIP, server=Server(self._address, model=spec.name, token=self._token))
 
-    def give(self, wanted: Wanted) -> None:
-        """From now on these are its models."""
+    def give(self, wanted: Wanted, in_use: Set[str] = frozenset()) -> None:
+        """From now on these are its models; those that pods still use (`in_use`) stay until that is over."""
         self._wanted = wanted
         if self.child is not None:
-            self._reconcile(self.child)
+            self.models.load(self.child, wanted)
+            self.models.unload(self.child, wanted, in_use)
+
+    def usable(self, before: Wanted) -> Wanted:
+        """Its models as pods are to load them: as far as it has loaded them, and else as they were `before`, if at all."""
+        found = {}
+        for name, wanted in self._wanted.items():
+            life = self.models.lives.get(name)
+            if life is not None and (life.spec, life.info) == (wanted.spec, wanted.info) and life.loaded is not None:
+                found[name] = WantedModel(self._as_seen_by_pods(wanted.spec), wanted.info)
+            elif name in before and before[name].problem is None:
+                found[name] = before[name]
+            elif life is not None and life.problem is not None:
+                found[name] = WantedModel(self._as_seen_by_pods(wanted.spec), wanted.info, life.problem)
+        return found
 
     def close(self) -> None:
         """Give the address up."""
@@ -76,11 +91,7 @@ class EngineLife(ProcessLife):
 
     def _greet(self, child: Child) -> None:
         child.say(self._configure)
-        self._reconcile(child)
-
-    def _reconcile(self, child: Child) -> None:
         self.models.load(child, self._wanted)
-        self.models.unload(child, self._wanted, frozenset())
 
     def _hear(self, message: FromPod) -> None:
         match message:

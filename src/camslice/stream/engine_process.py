@@ -90,20 +90,21 @@ class EngineProcess:
         try:
             info = self._door.load(order.spec, order.info)
         except CamsliceError as error:
-            self._not_loaded(name, str(error))
+            self._not_loaded(order, str(error))
             return
         except Exception as error:
             log.exception("model %s could not be loaded", name)
-            self._not_loaded(name, f"could not be loaded: {error}")
+            self._not_loaded(order, f"could not be loaded: {error}")
             return
         self._models.add(name)
         queues = max(1, info.batches // 2)
         width, height = info.input_width, info.input_height
         self._say(ModelLoaded(name, order.number, info.backend, info.device, info.precision, width, height, queues))
 
-    def _not_loaded(self, name: str, reason: str) -> None:
+    def _not_loaded(self, order: LoadModel, reason: str) -> None:
+        name = order.spec.name
         goes_on = " (the model as it was before goes on)" if name in self._models else ""
-        self._say(ModelStopped(name, f"{reason}{goes_on}"))
+        self._say(ModelStopped(name, order.number, f"{reason}{goes_on}"))
 
     def _say(self, message: FromPod) -> None:
         with self._speaking:

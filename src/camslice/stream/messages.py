@@ -33,6 +33,15 @@ class LoadModel:
 
 
 @dataclass(frozen=True, slots=True)
+class RefuseModel:
+    """To the pod: this model is not to be had, and `reason` says why. What its streams bring fails."""
+
+    model: str
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnloadModel:
     """To the pod: no stream uses this model any more."""
 
@@ -85,9 +94,10 @@ class ModelLoaded:
 
 @dataclass(frozen=True, slots=True)
 class ModelStopped:
-    """From the pod: a model could not be loaded or failed too often."""
+    """From the pod: a model could not be loaded or failed too often; `number` says which load of it."""
 
     model: str
+    number: int
     reason: str
 
 
@@ -114,5 +124,5 @@ class Heartbeat:
     busy_ns: Mapping[str, int]
 
 
-ToPod = Configure | LoadModel | UnloadModel | AddCamera | RemoveCamera | Drain
+ToPod = Configure | LoadModel | RefuseModel | UnloadModel | AddCamera | RemoveCamera | Drain
 FromPod = ModelLoaded | ModelStopped | CameraChanged | CameraClosed | Heartbeat

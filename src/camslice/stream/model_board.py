@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 
 from camslice.fleet.types import ModelSpec
 from camslice.models.model import ModelInfo
 from camslice.stream.child import Child
 from camslice.stream.lives import ModelLife
-from camslice.stream.messages import Heartbeat, LoadModel, ModelLoaded, ModelStopped, UnloadModel
+from camslice.stream.messages import Heartbeat, LoadModel, ModelLoaded, ModelStopped, RefuseModel, UnloadModel
 
 log = logging.getLogger(__name__)
 
-Wanted = Mapping[str, tuple[ModelSpec, ModelInfo]]
-"""Models by name: what is asked of each, and its weights."""
+
+@dataclass(frozen=True, slots=True)
+class WantedModel:
+    """What is asked of a model, and its weights. `problem`: why it is not to be had, as somebody else has found out."""
+
+    spec: ModelSpec
+    info: ModelInfo
+    problem: str | None = None
+
+
+Wanted = Mapping[str, WantedModel]
+"""Models by name."""
 
 
 class ModelBoard:
     """Whoever owns the process owns its board; one thread at a time."""
 
     def __init__(self) -> None:
+        self._wanted: dict[str, WantedModel] = {}
         self._lives: dict[str, ModelLife] = {}
         self._infos: list[ModelInfo] = []
 
@@ -41,44 +53,46 @@ class ModelBoard:
     def forget(self) -> None:
         """The process is gone, and what it had loaded with it."""
         self._lives.clear()
+        self._wanted.clear()
 
     def load(self, child: Child, wanted: Wanted) -> None:
         """Tell the process of every model that is new or changed."""
-        for name, (spec, info) in wanted.items():
-            life = self._lives.get(name)
-            if life is not None and (life.spec, life.info) == (spec, info):
+        for name, model in wanted.items():
+            if self._wanted.get(name) == model:
                 continue
-            self._infos.append(info)
+            self._wanted[name] = model
+            self._infos.append(model.info)
             number = len(self._infos) - 1
-            self._lives[name] = ModelLife(spec, info, number, busy_ns=life.busy_ns if life else 0)
-            child.say(LoadModel(spec, info, number))
+            before = self._lives.get(name)
+            self._lives[name] = ModelLife(model.spec, model.info, number, busy_ns=before.busy_ns if before else 0)
+            if model.problem is None:
+                child.say(LoadModel(model.spec, model.info, number))
+            else:
+                child.say(RefuseModel(name, number, model.problem))
 
     def unload(self, child: Child, wanted: Wanted, in_use: Set[str]) -> None:
         """Tell the process of every model that is neither wanted nor in use any more."""
-        for name in [name for name in self._lives if name not in wanted and name not in in_use]:
-            del self._lives[name]
+        for name in self.superfluous(wanted, in_use):
+            del self._lives[name], self._wanted[name]
             child.say(UnloadModel(name))
 
-    def hear(self, message: ModelLoaded | ModelStopped | Heartbeat) -> bool:
-        """Take in what the process said. True when a model has answered."""
-        match message:
-            case ModelLoaded():
-                life = self._lives.get(message.model)
-                if life is None or life.number != message.number:
-                    return False
-                life.loaded, life.problem = message, None
-                return True
-            case ModelStopped():
-                life = self._lives.get(message.model)
-                if life is None:
-                    return False
-                log.error("model %s: %s", message.model, message.reason)
-                life.problem = message.reason
-                return True
-            case Heartbeat():
-                for name, life in self._known(message.busy_ns):
-                    life.busy_ns = message.busy_ns[name]
-                return False
+    def superfluous(self, wanted: Wanted, in_use: Set[str]) -> list[str]:
+        """Models that nobody wants or uses any more."""
+        return [name for name in self._lives if name not in wanted and name not in in_use]
 
-    def _known(self, names: Mapping[str, int]) -> Iterator[tuple[str, ModelLife]]:
-        return ((name, self._lives[name]) for name in names if name in self._lives)
+    def hear(self, message: ModelLoaded | ModelStopped | Heartbeat) -> bool:
+        """Take in what the process said. True when a model has answered; what is said of an earlier load counts no more."""
+        if isinstance(message, Heartbeat):
+            for name, busy_ns in message.busy_ns.items():
+                if name in self._lives:
+                    self._lives[name].busy_ns = busy_ns
+            return False
+        life = self._lives.get(message.model)
+        if life is None or life.number != message.number:
+            return False
+        if isinstance(message, ModelLoaded):
+            life.loaded, life.problem = message, None
+        else:
+            log.error("model %s: %s", message.model, message.reason)
+            life.problem = message.reason
+        return True

@@ -37,6 +37,7 @@ from camslice.stream.messages import (
     LoadModel,
     ModelLoaded,
     ModelStopped,
+    RefuseModel,
     RemoveCamera,
     UnloadModel,
 )
@@ -55,7 +56,8 @@ class Pod:
     """Everything in one analysis process. Owns the engines, the schedulers and the cameras' threads.
 
     The main thread obeys the supervisor; a second one speaks to it, so that no decoder or engine thread ever waits for
-    the pipe. Loading a model and closing a camera take time and get a thread each.
+    the pipe. "loader" loads and unloads models in the order in which that was asked for; closing a camera takes time and gets
+    a thread of its own.
     """
 
     def __init__(self, configured: Configure, pipe: Connection, ledger: Ledger, outbox: Outbox, previews: Previews) -> None:
@@ -65,6 +67,9 @@ class Pod:
         self._outbox = outbox
         self._previews = previews
         self._schedulers: dict[str, Scheduler] = {}
+        self._making = threading.Lock()
+        self._orders: queue.SimpleQueue[LoadModel | RefuseModel | UnloadModel] = queue.SimpleQueue()
+        self._loader = threading.Thread(target=self._obey_in_order, name="loader", daemon=True)
         self._feeds: dict[str, CameraFeed] = {}
         self._unsent: queue.SimpleQueue[FromPod | None] = queue.SimpleQueue()
         self._speaker = threading.Thread(target=self._speak, name="speaker", daemon=True)
@@ -72,6 +77,7 @@ class Pod:
     def run(self) -> None:
         """Obey until `Drain`, or until the supervisor is gone."""
         self._speaker.start()
+        self._loader.start()
         drain: Drain | None = None
         while drain is None:
             if not self._pipe.poll(HEARTBEAT_S):
@@ -83,10 +89,8 @@ class Pod:
                 log.warning("the supervisor is gone; leaving")
                 os._exit(0)
             match message:
-                case LoadModel():
-                    threading.Thread(target=self._load, args=(message,), name="loader", daemon=True).start()
-                case UnloadModel():
-                    threading.Thread(target=self._unload, args=(message.name,), name="unloader", daemon=True).start()
+                case LoadModel() | RefuseModel() | UnloadModel():
+                    self._orders.put(message)
                 case AddCamera():
                     self._add(message)
                 case RemoveCamera():
@@ -99,17 +103,27 @@ class Pod:
                     drain = message
         self._drain(drain.patience_s)
 
+    def _obey_in_order(self) -> None:
+        while True:
+            match self._orders.get():
+                case LoadModel() as order:
+                    self._load(order)
+                case RefuseModel(model, number, reason):
+                    self._not_loaded(self._scheduler(model), model, number, reason)
+                case UnloadModel(name):
+                    self._unload(name)
+
     def _load(self, message: LoadModel) -> None:
         spec = message.spec
         scheduler = self._scheduler(spec.name)
         try:
             model = _loaded(message, self._configured)
         except CamsliceError as error:
-            self._not_loaded(scheduler, spec.name, str(error))
+            self._not_loaded(scheduler, spec.name, message.number, str(error))
             return
         except Exception as error:
             log.exception("model %s could not be loaded", spec.name)
-            self._not_loaded(scheduler, spec.name, f"could not be loaded: {error}")
+            self._not_loaded(scheduler, spec.name, message.number, f"could not be loaded: {error}")
             return
         before = scheduler.use(model)
         info = model.engine.info
@@ -128,34 +142,40 @@ class Pod:
         if before is not None:
             before.engine.close()
 
-    def _not_loaded(self, scheduler: Scheduler, model: str, reason: str) -> None:
+    def _not_loaded(self, scheduler: Scheduler, model: str, number: int, reason: str) -> None:
         if scheduler.has_model:
-            self._say(ModelStopped(model, f"{reason} (the model as it was before goes on)"))
+            self._say(ModelStopped(model, number, f"{reason} (the model as it was before goes on)"))
         else:
-            scheduler.give_up(reason)
+            scheduler.give_up()
+            self._say(ModelStopped(model, number, reason))
 
     def _unload(self, model: str) -> None:
-        loaded = self._schedulers.pop(model).give_up("unloaded")
+        with self._making:
+            scheduler = self._schedulers.pop(model, None)
+        loaded = scheduler.give_up() if scheduler is not None else None
         if loaded is not None:
             loaded.engine.close()
 
     def _scheduler(self, model: str) -> Scheduler:
-        if model not in self._schedulers:
-            configured = self._configured
-            latency_ms = configured.objective.latency_ms if configured.pace is Pace.LIVE else None
+        with self._making:
+            if model not in self._schedulers:
+                self._schedulers[model] = self._new_scheduler(model)
+            return self._schedulers[model]
 
-            def stopped(reason: str) -> None:
-                self._say(ModelStopped(model, reason))
+    def _new_scheduler(self, model: str) -> Scheduler:
+        configured = self._configured
 
-            self._schedulers[model] = Scheduler(
-                latency_ms,
-                self._ledger,
-                self._outbox,
-                self._previews,
-                stopped,
-                one_at_a_time=configured.pace is Pace.CLOSED_LOOP,
-            )
-        return self._schedulers[model]
+        def stopped(number: int, reason: str) -> None:
+            self._say(ModelStopped(model, number, reason))
+
+        return Scheduler(
+            configured.objective.latency_ms if configured.pace is Pace.LIVE else None,
+            self._ledger,
+            self._outbox,
+            self._previews,
+            stopped,
+            one_at_a_time=configured.pace is Pace.CLOSED_LOOP,
+        )
 
     def _add(self, message: AddCamera) -> None:
         configured = self._configured
@@ -239,7 +259,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cv2.setNumThreads(1)  # decoder and engine threads are the parallelism here
     buffers = [SharedRegion(*map(int, value.split(":"))).buffer for value in (given.ledger, given.outbox, given.previews)]
     pipe = Connection(int(given.pipe))
-    Pod(pipe.recv(), pipe, Ledger(buffers[0]), Outbox(buffers[1]), Previews(buffers[2])).run()
+    try:
+        configured: Configure = pipe.recv()
+    except (EOFError, OSError):
+        sys.exit(0)  # the supervisor was gone before it said a word
+    Pod(configured, pipe, Ledger(buffers[0]), Outbox(buffers[1]), Previews(buffers[2])).run()
     sys.stderr.flush()
     os._exit(0)  # engines and decoders are idle by now; their libraries' own tear-down only costs time
 

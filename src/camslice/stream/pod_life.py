@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from camslice.fleet.types import CameraSpec, StreamKey
+from camslice.fleet.types import CameraSpec, Pace, StreamKey
 from camslice.stream.boards import Boards
 from camslice.stream.child import Child
 from camslice.stream.lives import CameraLife, PodStatus
@@ -44,6 +44,10 @@ class Share:
     generation: int
     start_ns: int | None = None
     held: bool = False
+
+    def has_models_of(self, camera: CameraSpec) -> bool:
+        """Whether every model of the camera can be loaded by now, or is known not to be had."""
+        return all(name in self.models for name in camera.models)
 
 
 class PodLife(ProcessLife):
@@ -109,6 +113,10 @@ class PodLife(ProcessLife):
         self._share = share
         if self.child is not None:
             self._reconcile(self.child)
+            return
+        wanted = {camera.name: camera for camera in share.cameras}
+        for name in [name for name, life in self.cameras.items() if wanted.get(name) != life.spec]:
+            self._forget(name)
 
     def tend(self, *, may_start: bool) -> None:
         """As every process; and see whether a camera that another pod was closing is free by now."""
@@ -175,7 +183,7 @@ class PodLife(ProcessLife):
                 camera.closing = True
                 child.say(RemoveCamera(name))
         if self.models.answered and not share.held:
-            waiting = [spec for spec in share.cameras if spec.name not in self.cameras]
+            waiting = [spec for spec in share.cameras if spec.name not in self.cameras and share.has_models_of(spec)]
             self._waits_for_others = any(self._is_elsewhere(spec) for spec in waiting)
             for spec in waiting:
                 if not self._is_elsewhere(spec):
@@ -184,8 +192,10 @@ class PodLife(ProcessLife):
         self.models.unload(child, share.models, in_use)
 
     def _is_elsewhere(self, camera: CameraSpec) -> bool:
-        """Whether another pod still closes a camera of this name, and so writes its rows."""
-        return any(self._boards.rows.lent_to_another(StreamKey(camera.name, model), self) for model in camera.models)
+        """Whether what it needs is still held by a camera that closes: its own rows in another pod, or the last free one."""
+        rows = self._boards.rows
+        keys = [StreamKey(camera.name, model) for model in camera.models]
+        return any(rows.lent_to_another(key, self) or (rows.full and rows.row_of(key) is None) for key in keys)
 
     def _add(self, child: Child, camera: CameraSpec) -> None:
         boards = self._boards
@@ -203,12 +213,17 @@ class PodLife(ProcessLife):
     def _missed_by(self, camera: CameraSpec) -> int:
         """What fell due for this camera between a process's death and now, when its successor is ready."""
         down_since_s = self._down_since_s.get(camera.name)
-        return 0 if down_since_s is None else int((time.monotonic() - down_since_s) * camera.fps)
+        if down_since_s is None or self._configure.pace is not Pace.LIVE:
+            return 0
+        return int((time.monotonic() - down_since_s) * camera.fps)
 
     def _forget(self, name: str) -> None:
+        """The camera is gone from here: its rows are free once what was published of it is taken in."""
+        self._on_results()
         life = self.cameras.pop(name)
+        self._down_since_s.pop(name, None)
         for model in life.spec.models:
-            self._boards.rows.retire(StreamKey(name, model))
+            self._boards.retire(StreamKey(name, model))
 
     def _hear(self, message: FromPod) -> None:
         match message:
@@ -217,8 +232,8 @@ class PodLife(ProcessLife):
                 if life is not None:
                     life.state, life.reason = message.state, message.reason
             case CameraClosed():
-                self._on_results()
-                self._forget(message.name)
+                if message.name in self.cameras:
+                    self._forget(message.name)
                 self._reconcile_if_running()
             case ModelLoaded() | ModelStopped() | Heartbeat():
                 if self.models.hear(message):

@@ -53,6 +53,11 @@ class Previews:
         """(Supervisor) Ask for pictures of this row until that monotonic instant."""
         self._header(row)[_UNTIL] = until_ns
 
+    def forget(self, row: int) -> None:
+        """(Supervisor) The row will be another camera's: nobody asks for it, and no picture lies there."""
+        words = self._header(row)
+        words[_UNTIL], words[_STATE], words[_DRAWN] = 0, _EMPTY, 0
+
     def offer(self, row: int, frame: Frame, now_ns: int) -> None:
         """(Analysis) Put the frame there if it is asked for."""
         words = self._words.get(row) or self._header(row)

@@ -44,6 +44,11 @@ class Rows:
         """The row of a stream that runs."""
         return self._rows.get(key)
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no row to be had just now."""
+        return not self._free
+
     def lent_to_another(self, key: StreamKey, owner: object) -> bool:
         """Whether somebody else than `owner` still writes this stream's row."""
         return key in self._owners and self._owners[key] is not owner

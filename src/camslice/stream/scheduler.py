@@ -66,12 +66,13 @@ class Scheduler:
         ledger: Ledger,
         outbox: Outbox,
         previews: Previews,
-        on_stopped: Callable[[str], None],
+        on_stopped: Callable[[int, str], None],
         clock_ns: Callable[[], int] = time.monotonic_ns,
         *,
         one_at_a_time: bool = False,
     ) -> None:
-        """`latency_ms` None: pace `lossless`, in which `offer` waits for room and nothing goes stale.
+        """`latency_ms` None: pace `lossless`, in which `offer` waits for room and nothing goes stale. `on_stopped` gets the
+        number of a model that failed too often, and the reason.
 
         `one_at_a_time`: `offer` also waits until its frame has met its fate, which closes the loop of a measurement."""
         self._one_at_a_time = one_at_a_time
@@ -109,7 +110,7 @@ class Scheduler:
         """Whether a model is loaded and works."""
         return self._model is not None and not self._broken
 
-    def give_up(self, reason: str) -> LoadedModel | None:
+    def give_up(self) -> LoadedModel | None:
         """Analyse no more: what waits, and every frame that still comes, fails. Returns the model used so far."""
         with self._lock:
             before, self._model = self._model, None
@@ -118,7 +119,6 @@ class Scheduler:
                 self._ledger.ended(request.row, request.handle, Fate.FAILED)
             for room in self._rooms.values():
                 room.notify()
-        self._on_stopped(reason)
         return before
 
     def open(self, row: int, depth: int) -> None:
@@ -231,7 +231,7 @@ class Scheduler:
         try:
             batch.start(len(requests), done, self._deadline_ns(requests))
         except Exception as error:  # noqa: BLE001 (whatever a backend raises fails these frames, counted and logged)
-            self._fail(requests, error)
+            self._fail(model, requests, error)
             batch.release()
 
     def _scale(
@@ -282,7 +282,7 @@ class Scheduler:
                     self._ledger.ended(request.row, request.handle, Fate.ANALYSED)
                 self._note_success(requests, times, finished_ns - stamps[0])
             else:
-                self._fail(requests, error)
+                self._fail(model, requests, error)
         finally:
             batch.release()
 
@@ -293,17 +293,17 @@ class Scheduler:
             self._service.note(service_ns)
             self._leave(requests)
 
-    def _fail(self, requests: Sequence[Request], error: Exception) -> None:
+    def _fail(self, model: LoadedModel, requests: Sequence[Request], error: Exception) -> None:
         """These frames failed; so many failures in a row stop the model, and every waiting frame fails with it.
 
         What came too late is `stale`, and an engine out of reach looks for its way back itself: neither speaks against the
-        model.
+        model. Nor does what a model that was replaced meanwhile still had to do.
         """
         if isinstance(error, TooLateError):
             self._end(requests, Fate.STALE)
             return
         log.warning("%d frame(s) failed: %s", len(requests), error, exc_info=log.isEnabledFor(logging.DEBUG))
-        if isinstance(error, EngineAwayError):
+        if isinstance(error, EngineAwayError) or model is not self._model:
             self._end(requests, Fate.FAILED)
             return
         reason = None
@@ -319,7 +319,7 @@ class Scheduler:
                 self._ledger.ended(request.row, request.handle, Fate.FAILED)
             self._leave(requests)
         if reason:
-            self._on_stopped(reason)
+            self._on_stopped(model.number, reason)
 
     def _end(self, requests: Sequence[Request], fate: Fate) -> None:
         """These requests met the same fate."""

@@ -31,10 +31,13 @@ class SharedRegion:
         Raises MachineError when the folder for it lacks the room.
         """
         folder = os.environ.get("CAMSLICE_SHM_DIR")
-        if folder is None and hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create(f"camslice-{name}", os.MFD_CLOEXEC)
-        else:
+        if folder is not None or not hasattr(os, "memfd_create"):
             descriptor = _unlinked_file(Path(folder or tempfile.gettempdir()), size if expected is None else expected)
+        else:
+            try:
+                descriptor = os.memfd_create(f"camslice-{name}", os.MFD_CLOEXEC)
+            except OSError as error:
+                raise MachineError(f"shared memory cannot be had: {error.strerror}; raise the limit (ulimit -n).") from error
         os.ftruncate(descriptor, size)
         return cls(descriptor, size)
 
@@ -59,9 +62,11 @@ def _unlinked_file(folder: Path, size: int) -> int:
                 "enlarge it or set CAMSLICE_SHM_DIR to another folder."
             )
         descriptor, path = tempfile.mkstemp(prefix="camslice-", dir=folder)
+        Path(path).unlink()
+        # Now, and not when it is written to: memory that lacks then kills whoever writes.
+        os.posix_fallocate(descriptor, 0, size)
     except OSError as error:
         raise MachineError(
             f"shared memory: cannot use {folder}: {error.strerror}; set CAMSLICE_SHM_DIR to a folder that can be written."
         ) from error
-    Path(path).unlink()
     return descriptor

@@ -22,7 +22,7 @@ from camslice.stream.lives import CameraLife, ModelLife, PodStatus
 from camslice.stream.memory import refuse_if_pods_do_not_fit, refuse_impossible_number
 from camslice.stream.previews import PreviewPicture
 from camslice.stream.results import FrameResult
-from camslice.stream.topologies.make import make_sharing
+from camslice.stream.topologies.make import chosen_workers, make_sharing
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +64,14 @@ class Supervisor:
         refuse_impossible_number(len(sharing.place(fleet.cameras, {}).pods))
         self._boards = Boards(streams)
         self._on_results = on_results
+        self._started_with = fleet
         self._orders = Orders(fleet, dict(models), held=hold)
         self._lock = threading.RLock()
+        self._collected: list[FrameResult] = []
         self._changed = threading.Condition(self._lock)
         self._stopping = threading.Event()
         try:
-            self._crew = Crew(sharing, self._orders, self._boards, phases, self._take_results)
+            self._crew = Crew(sharing, self._orders, self._boards, phases, self._collect)
         except BaseException:
             self._boards.close()
             raise
@@ -109,8 +111,9 @@ class Supervisor:
         while not self._crew.drained and time.monotonic() < until_s:
             self._take_results()
             time.sleep(_TICK_S)
+        with self._lock:
+            self._crew.end()
         self._take_results()
-        self._crew.end()
 
     def close(self) -> None:
         """Free the shared memory. Counts can no longer be read."""
@@ -125,9 +128,15 @@ class Supervisor:
                 if getattr(fleet, what) != getattr(before.fleet, what):
                     raise FleetError(f"{what} holds for the whole run: restart `camslice run` to change it.")
             _checked_size(fleet)
+            self._advise(fleet)
             orders = replace(before, fleet=fleet, models=dict(models), generation=before.generation + 1)
             self._crew.give(orders)
             self._orders = orders
+
+    def _advise(self, fleet: Fleet) -> None:
+        """What was chosen from the load when this run began stays, also where another choice would be better by now."""
+        if fleet.workers is None and (now := chosen_workers(fleet)) != chosen_workers(self._started_with):
+            log.warning("workers: auto would be %d for this fleet by now; restart to have them", now)
 
     @property
     def fleet(self) -> Fleet:
@@ -208,8 +217,15 @@ class Supervisor:
             except Exception:
                 log.exception("the supervisor stumbled and goes on")
 
+    def _collect(self) -> None:
+        """Take in what was published so far; it is handed on later, when no lock is held. Lock is held."""
+        self._collected += self._crew.results()
+
     def _take_results(self) -> None:
-        results = list(self._crew.results())
+        """Hand on what was published so far. Not with the lock held: whoever gets it may ask us something."""
+        with self._lock:
+            self._collect()
+            results, self._collected = self._collected, []
         if results:
             self._on_results(results)
 

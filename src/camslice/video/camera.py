@@ -136,9 +136,7 @@ class Camera:
             self._go_down(str(lost))
 
     def _play(self, feed: Feed) -> None:
-        if not feed.live:
-            self._wait_for_the_start()
-        clock = self._capture_clock(feed)
+        clock = self._capture_clock(feed, None if feed.live else self._waited_for_start_ns())
         stop, now_ns = self._stop, self._now_ns
         while not stop.asked:
             asked_ns = now_ns()
@@ -155,13 +153,15 @@ class Camera:
             for decoded in frames:
                 self._take(decoded, clock)
 
-    def _wait_for_the_start(self) -> None:
-        """Once: cameras that are to begin together have opened their sources by then."""
+    def _waited_for_start_ns(self) -> int | None:
+        """Once: cameras that are to begin together have opened their sources by then. None if the instant was past."""
         now_ns = self._now_ns()
         first_ns = (now_ns if self._start_ns is None else max(now_ns, self._start_ns)) + self._delay_ns
         self._start_ns, self._delay_ns = None, 0
-        if first_ns > now_ns:
-            self._stop.wait((first_ns - now_ns) / NS_PER_S)
+        if first_ns <= now_ns:
+            return None
+        self._stop.wait((first_ns - now_ns) / NS_PER_S)
+        return first_ns
 
     def _take(self, decoded: Decoded, clock: CaptureClock) -> None:
         """Count a frame, and hand it over if it is due."""
@@ -195,7 +195,7 @@ class Camera:
         self._sequence += 1
         self._listener.on_due(Frame(picture, stamp))
 
-    def _capture_clock(self, feed: Feed) -> CaptureClock:
+    def _capture_clock(self, feed: Feed, start_ns: int | None) -> CaptureClock:
         if feed.live:
             return LiveClock()
         spec = self._request.spec
@@ -203,7 +203,7 @@ class Camera:
         timeline = CountedTimeline(spec.playback_fps) if spec.playback_fps else SourceTimeline(feed.nominal_fps)
         if self._request.pace is not Pace.LIVE:
             return LosslessClock(timeline)
-        return PlaybackClock(timeline, self._tell_skipped)
+        return PlaybackClock(timeline, self._tell_skipped, start_ns)
 
     def _go_down(self, reason: str) -> None:
         """The source is out of reach: say so, count what falls due meanwhile, and wait before the next try."""

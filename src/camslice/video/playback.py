@@ -18,10 +18,11 @@ MAX_LATE_NS = 3_000_000_000
 class PlaybackClock:
     """The schedule of one played source. `on_skipped` is told by how many nanoseconds the schedule was moved."""
 
-    def __init__(self, timeline: Timeline, on_skipped: Callable[[int], None]) -> None:
+    def __init__(self, timeline: Timeline, on_skipped: Callable[[int], None], start_ns: int | None = None) -> None:
+        """`start_ns`: when the first frame is scheduled, None for as soon as it is there."""
         self._timeline = timeline
         self._on_skipped = on_skipped
-        self._start_ns: int | None = None
+        self._start_ns = start_ns
 
     def on_packet(self, packet: PacketTime, asked_ns: int, arrived_ns: int) -> int:
         """The instant at which the packet is to be decoded. The first packet starts the schedule."""

@@ -61,12 +61,15 @@ class PreviewDesk:
             if camera not in self._watched_until_s:
                 return None
             wanting = self._wants_picture(camera)
+        # Never ask the supervisor with our lock held: it brings us results with its own.
         picture = self._supervisor.take_preview(camera) if wanting else None
+        life = self._supervisor.cameras().get(camera)
+        models = len(life.spec.models) if life is not None else 0
         with self._lock:
             if picture is not None:
                 self._pictures[camera] = picture
             waiting = self._pictures.get(camera)
-            found = self._answers(camera, waiting.sequence) if waiting else []
+            found = self._answers(camera, waiting.sequence, models) if waiting else []
         if waiting is not None and found:
             preview = _drawn(waiting, found)
             with self._lock:
@@ -75,12 +78,11 @@ class PreviewDesk:
         newest = self._previews.get(camera)
         return newest if newest is not None and newest.sequence > newer_than else None
 
-    def _answers(self, camera: str, sequence: int) -> list[FrameResult]:
-        """What every model of the camera found in that frame; what there is, once a later frame was answered."""
+    def _answers(self, camera: str, sequence: int, models: int) -> list[FrameResult]:
+        """What every one of the camera's `models` found in that frame; what there is, once a later frame was answered."""
         results = self._results.get(camera, {})
         found = results.get(sequence, [])
-        life = self._supervisor.cameras().get(camera)
-        complete = life is None or len(found) >= len(life.spec.models) or any(number > sequence for number in results)
+        complete = len(found) >= models or any(number > sequence for number in results)
         return list(found) if complete else []
 
     def _wants_picture(self, camera: str) -> bool:

@@ -27,7 +27,7 @@ def test_a_process_that_hangs_is_killed_and_started_again() -> None:
             time.sleep(0.02)
 
     try:
-        tend_until(lambda: pod.child is not None)
+        tend_until(lambda: pod.has_spoken)
         assert pod.child is not None
         first = psutil.Process(pod.child.pid)
         first.send_signal(signal.SIGSTOP)

@@ -29,11 +29,14 @@ class Bench:
         self.inbox = Inbox(shared)
         self.stopped: list[str] = []
         previews = Previews(memoryview(bytearray(previews_bytes(ROWS))))
-        self.scheduler = Scheduler(latency_ms, self.ledger, Outbox(shared), previews, self.stopped.append, self.clock)
+        self.scheduler = Scheduler(latency_ms, self.ledger, Outbox(shared), previews, self._stopped, self.clock)
         self.engine = FakeEngine(self.clock, batches, max_batch)
         self.scheduler.use(LoadedModel(self.engine, nothing_found, number=0))
         for row in range(ROWS):
             self.scheduler.open(row, depth)
+
+    def _stopped(self, number: int, reason: str) -> None:
+        self.stopped.append(reason)
 
     def offer(self, row: int = 0, **frame: bool) -> None:
         self.scheduler.offer(row, a_frame(self.clock, **frame), 1, NEVER)

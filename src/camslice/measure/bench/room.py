@@ -37,7 +37,7 @@ def refuse_what_memory_cannot_hold(
         _refuse(load, load.pods_here, SMALLEST_POD_MB, available_mb(), f"even the smallest pods take {SMALLEST_POD_MB:.0f} MB")
     for load in largest:
         before_mb = available_mb()
-        threads = make_sharing(load.fleet, threads=question.threads).pod(0).threads
+        threads = make_sharing(load.fleet, threads=question.threads).pod(0, load.pods_here).threads
         found_mb = private_mb(load_for(load.topology, 1, question), threads)
         if found_mb is not None:
             _refuse(load, load.pods_here, found_mb, before_mb, f"one pod of this model takes {found_mb:.0f} MB for itself")
@@ -48,7 +48,9 @@ def measured_private_mb(question: Question, wait: Wait) -> PrivateMemory:
 
     def private_mb(load: Load, threads: int) -> float | None:
         models = {question.spec.name: question.info}
-        trial = run_trial(load.fleet, models, _PROBE_S, wait=wait, threads=threads, warm_up=WarmUp(shortest_s=0.0))
+        trial = run_trial(
+            load.fleet, models, _PROBE_S, wait=wait, threads=threads, warm_up=WarmUp(shortest_s=0.0).at_rate(question.fps)
+        )
         return None if trial is None else trial.private_mb
 
     return private_mb

@@ -87,7 +87,7 @@ class ThisMachine:
             topology,
             load.pods,
             streams_per_pod,
-            threads_per_pod=make_sharing(load.fleet).pod(0).threads,
+            threads_per_pod=make_sharing(load.fleet).pod(0, load.pods).threads,
             total_ms=_mean(trial.stages["total"]),
             stage_ms={name: _mean(histogram) for name, histogram in trial.stages.items() if name != "total"},
             fps=Figure.measured(trial.frames.analysed / trial.seconds),
@@ -111,7 +111,7 @@ class ThisMachine:
             seconds,
             say=lambda words: machine.sample() if words.startswith(_WINDOW) else None,
             phases=phases_of(question, turn),
-            warm_up=WarmUp(frames_per_camera=1, shortest_s=settings.warm_up_s, longest_s=2 * settings.warm_up_s + 10),
+            warm_up=WarmUp(1, settings.warm_up_s, 2 * settings.warm_up_s + 10).at_rate(settings.fps),
         )
         if trial is None:
             raise KeyboardInterrupt

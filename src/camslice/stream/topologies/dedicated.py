@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from camslice.fleet.errors import FleetError
 from camslice.fleet.types import CameraSpec
 from camslice.stream.topologies.placing import filled
-from camslice.stream.topologies.sharing import Placement, PodPlan
+from camslice.stream.topologies.sharing import Placement, PodPlan, Threads
 
 
 @dataclass(frozen=True, slots=True)
 class Dedicated:
-    """`devices` are the ids of this machine's GPUs; without any, the processor is its one device, with `threads` threads."""
+    """`devices` are the ids of this machine's GPUs; without any, the processor is its one device."""
 
-    threads: int
+    threads: Threads
     devices: tuple[str, ...] = ()
     engine: None = None
 
@@ -31,7 +31,7 @@ class Dedicated:
         pod_of = filled(cameras, before, 1)
         return Placement(tuple(sorted(set(pod_of.values()))), pod_of)
 
-    def pod(self, number: int) -> PodPlan:
+    def pod(self, number: int, pods: int) -> PodPlan:
         """All threads, and one device."""
         environment = {"CUDA_VISIBLE_DEVICES": self.devices[number % len(self.devices)]} if self.devices else {}
-        return PodPlan(self.threads, 1, environment)
+        return PodPlan(self.threads.share(), 1, environment)

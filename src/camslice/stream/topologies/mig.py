@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from camslice.fleet.errors import FleetError
 from camslice.fleet.types import CameraSpec
 from camslice.stream.topologies.placing import filled
-from camslice.stream.topologies.sharing import Placement, PodPlan
+from camslice.stream.topologies.sharing import Placement, PodPlan, Threads
 
 
 @dataclass(frozen=True, slots=True)
 class Mig:
     """`devices` are the ids of the partitions that an administrator made."""
 
-    threads: int
+    threads: Threads
     streams_per_pod: int
     devices: tuple[str, ...]
     engine: None = None
@@ -31,7 +31,7 @@ class Mig:
             )
         return Placement(pods, pod_of)
 
-    def pod(self, number: int) -> PodPlan:
+    def pod(self, number: int, pods: int) -> PodPlan:
         """One partition, and nothing else visible."""
         device = self.devices[number % len(self.devices)]
-        return PodPlan(self.threads, self.streams_per_pod, {"CUDA_VISIBLE_DEVICES": device})
+        return PodPlan(self.threads.share(pods), self.streams_per_pod, {"CUDA_VISIBLE_DEVICES": device})

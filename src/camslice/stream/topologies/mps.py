@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from camslice.fleet.errors import FleetError
 from camslice.fleet.types import CameraSpec
 from camslice.stream.topologies.placing import filled
-from camslice.stream.topologies.sharing import Placement, PodPlan
+from camslice.stream.topologies.sharing import Placement, PodPlan, Threads
 
 MAX_CLIENTS = 48
 """Clients that one GPU takes, as NVIDIA publishes it for the Multi-Process Service."""
@@ -21,7 +21,7 @@ MAX_CLIENTS = 48
 class Mps:
     """`pods` is the number of parts that the GPU of `memory_mb` is cut into."""
 
-    threads: int
+    threads: Threads
     streams_per_pod: int
     pods: int
     memory_mb: int
@@ -38,11 +38,11 @@ class Mps:
             )
         return Placement(pods, pod_of)
 
-    def pod(self, number: int) -> PodPlan:
+    def pod(self, number: int, pods: int) -> PodPlan:
         """An equal part of the GPU's threads and memory."""
         share = max(1, 100 // self.pods)
         environment = {
             "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE": str(share),
             "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT": f"0={max(1, self.memory_mb // self.pods)}M",
         }
-        return PodPlan(self.threads, self.streams_per_pod, environment)
+        return PodPlan(self.threads.share(pods), self.streams_per_pod, environment)

@@ -11,29 +11,29 @@ from dataclasses import dataclass
 
 from camslice.fleet.types import CameraSpec
 from camslice.stream.topologies.placing import balanced
-from camslice.stream.topologies.sharing import Door, EnginePlan, Placement, PodPlan
+from camslice.stream.topologies.sharing import Door, EnginePlan, Placement, PodPlan, Threads
 
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
     """`workers` 0: decoders and engine share one process, of which there is one for each of the GPUs in `devices`."""
 
-    threads: int
+    threads: Threads
     workers: int = 0
     devices: tuple[str, ...] = ()
 
     @property
     def engine(self) -> EnginePlan | None:
         """Reached through slots in shared memory when there are workers."""
-        return EnginePlan(Door.SLOTS, self.threads) if self.workers else None
+        return EnginePlan(Door.SLOTS, self.threads.share()) if self.workers else None
 
     def place(self, cameras: Sequence[CameraSpec], before: Mapping[str, int]) -> Placement:
         """All cameras in the one process, or spread evenly over the workers or the devices."""
         processes = self.workers or max(1, len(self.devices))
         return Placement(tuple(range(processes)), balanced(cameras, before, processes))
 
-    def pod(self, number: int) -> PodPlan:
+    def pod(self, number: int, pods: int) -> PodPlan:
         """Every core for the one engine; workers compute no model."""
         if self.workers:
             return PodPlan(1)
-        return PodPlan(self.threads, None, {"CUDA_VISIBLE_DEVICES": self.devices[number]} if self.devices else {})
+        return PodPlan(self.threads.share(pods), None, {"CUDA_VISIBLE_DEVICES": self.devices[number]} if self.devices else {})

@@ -11,25 +11,25 @@ from dataclasses import dataclass
 
 from camslice.fleet.types import CameraSpec
 from camslice.stream.topologies.placing import balanced
-from camslice.stream.topologies.sharing import Door, EnginePlan, Placement, PodPlan
+from camslice.stream.topologies.sharing import Door, EnginePlan, Placement, PodPlan, Threads
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """`workers` pods beside one engine server, which has the device and `threads`."""
+    """`workers` pods beside one engine server, which has the device and all `threads`."""
 
-    threads: int
+    threads: Threads
     workers: int
 
     @property
     def engine(self) -> EnginePlan:
         """The server."""
-        return EnginePlan(Door.OIP, self.threads)
+        return EnginePlan(Door.OIP, self.threads.share())
 
     def place(self, cameras: Sequence[CameraSpec], before: Mapping[str, int]) -> Placement:
         """Cameras spread evenly over the workers."""
         return Placement(tuple(range(self.workers)), balanced(cameras, before, self.workers))
 
-    def pod(self, number: int) -> PodPlan:
+    def pod(self, number: int, pods: int) -> PodPlan:
         """A worker computes no model."""
         return PodPlan(threads=1)

@@ -14,6 +14,18 @@ from typing import Protocol
 from camslice.fleet.types import CameraSpec
 
 
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """The cores that engines share, and how many threads each of them may start at most (None: its share)."""
+
+    cores: int
+    each: int | None = None
+
+    def share(self, pods: int = 1) -> int:
+        """Threads of each of so many engines."""
+        return self.each or max(1, self.cores // max(1, pods))
+
+
 class Door(StrEnum):
     """How pods reach an engine process."""
 
@@ -60,6 +72,6 @@ class Sharing(Protocol):
         """Where each camera goes. One that has a pod in `before` stays there. Raises FleetError when they do not fit."""
         ...
 
-    def pod(self, number: int) -> PodPlan:
-        """What pod `number` is started with."""
+    def pod(self, number: int, pods: int) -> PodPlan:
+        """What pod `number` of so many is started with."""
         ...

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from camslice.fleet.types import CameraSpec
 from camslice.stream.topologies.placing import filled
-from camslice.stream.topologies.sharing import Placement, PodPlan
+from camslice.stream.topologies.sharing import Placement, PodPlan, Threads
 
 
 @dataclass(frozen=True, slots=True)
 class Sliced:
-    """`threads` is each pod's share of the cores. With several GPUs (`devices`) the pods take them in turn."""
+    """With several GPUs (`devices`) the pods take them in turn."""
 
-    threads: int
+    threads: Threads
     streams_per_pod: int = 1
     devices: tuple[str, ...] = ()
     engine: None = None
@@ -27,7 +27,7 @@ class Sliced:
         pod_of = filled(cameras, before, self.streams_per_pod)
         return Placement(tuple(sorted(set(pod_of.values()))), pod_of)
 
-    def pod(self, number: int) -> PodPlan:
+    def pod(self, number: int, pods: int) -> PodPlan:
         """A share of the cores, and a context of its own on a shared device."""
         environment = {"CUDA_VISIBLE_DEVICES": self.devices[number % len(self.devices)]} if self.devices else {}
-        return PodPlan(self.threads, self.streams_per_pod, environment)
+        return PodPlan(self.threads.share(pods), self.streams_per_pod, environment)
