@@ -47,6 +47,10 @@ class BatchPool(Generic[B]):
             time.sleep(0.005)
         return len(self._free) == self._size
 
+    def empty(self) -> None:
+        """Forget the batches, which know this pool: else what they hold would stay until the collector finds the circle."""
+        self._free.clear()
+
 
 def _nobody() -> None:
     """Nobody waits for a free batch."""

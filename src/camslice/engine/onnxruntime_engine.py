@@ -97,6 +97,7 @@ class OnnxRuntimeEngine:
             self._started.put(None)
         for thread in self._threads:
             thread.join()
+        self._pool.empty()
 
     def _compute(self) -> None:
         while (batch := self._started.get()) is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,11 +102,13 @@ class OpenVinoEngine:
         self._pool.on_free(wake)
 
     def close(self) -> None:
-        """Wait for running requests."""
+        """Wait for running requests, then free the device."""
         for request in self._requests:
             request.wait()
             request.look_after(time.monotonic_ns())
-        self._pool.wait_until_all_are_back(CLOSE_PATIENCE_S)
+        if self._pool.wait_until_all_are_back(CLOSE_PATIENCE_S):
+            self._pool.empty()
+            self._requests = ()
 
 
 class _Request:
@@ -137,7 +140,7 @@ class _Request:
             self._request.infer()
         except RuntimeError as error:
             raise EngineError(f"model {info.name} ({info.path}): it fails on a grey picture: {_reason(error)}") from error
-        self._request.set_callback(self._done, None)
+        self._request.set_callback(_done, weakref.ref(self))
 
     def slot_for(self, index: int, letterbox: Letterbox) -> Slot:
         """A slot of this request, padded for `letterbox`."""
@@ -191,7 +194,8 @@ class _Request:
         if ended:
             self._deliver([], EngineError(f"the device failed: {reason}"))
 
-    def _done(self, _: object) -> None:
+    def read(self) -> None:
+        """Deliver what the device has computed."""
         self._deliver([np.asarray(tensor.data, np.float32) for tensor in self._request.output_tensors], None)
 
     def _deliver(self, outputs: Outputs, error: Exception | None) -> None:
@@ -206,6 +210,15 @@ class _Request:
             on_done(self, outputs, InferenceTimes(began_ns, ended_ns), error)
         except Exception:
             log.exception("a result could not be taken")
+
+
+def _done(request: weakref.ref[_Request]) -> None:
+    """The callback of every request. It only knows of it: what a device holds, the collector does not see, and a request
+    that held itself through its own callback would stay for ever, and its model and its threads with it.
+    """
+    computed = request()
+    if computed is not None:
+        computed.read()
 
 
 def compiled_model(

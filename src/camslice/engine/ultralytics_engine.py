@@ -95,6 +95,7 @@ class UltralyticsEngine:
         """Finish what was started, then end the thread."""
         self._pool.wait_until_all_are_back(CLOSE_PATIENCE_S)
         self._thread.shutdown()
+        self._pool.empty()
 
 
 class _Batch:

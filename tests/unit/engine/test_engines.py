@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from camslice.engine.make import make_engine
@@ -229,6 +232,30 @@ def test_a_request_that_cannot_be_started_is_heard_of_once_and_can_be_used_again
 
 def _refuse(*_: object) -> None:
     raise RuntimeError("not now")
+
+
+@pytest.mark.parametrize("make_one", [_openvino, _onnxruntime], ids=["openvino", "onnxruntime"])
+def test_a_closed_engine_leaves_nothing_behind(make_one: Make, tmp_path: Path) -> None:
+    """Models are loaded anew for as long as a process lives, and the collector does not see what a device holds."""
+    info = mean_model(tmp_path / "m.onnx")
+    held = []
+    gc.disable()
+    try:
+        for _ in range(3):
+            engine = make_one(info, max_batch=2, threads=2)
+            batch = acquired(engine)
+            fill(batch, 0, 128, 128, 128)
+            answer(batch, 1)
+            closed = weakref.ref(batch)
+            del batch
+            engine.close()
+            del engine
+            assert closed() is None
+            process = psutil.Process()
+            held.append((process.num_threads(), process.num_fds()))
+    finally:
+        gc.enable()
+    assert held[-1] == held[0]
 
 
 @pytest.mark.parametrize("backend", IN_PROCESS)
