@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camslice.measure.profile.pass_curve import Outcome, estimate_capacity
+from camslice.measure.profile.pass_curve import Outcome, estimate_capacity, student_quantile
 
 
 def outcomes(held: list[int], broke: list[int]) -> list[Outcome]:
@@ -35,6 +35,25 @@ def test_one_trial_that_contradicts_the_others_makes_the_interval_wider_and_move
     assert after.width > before.width
     assert after.streams == pytest.approx(before.streams, rel=0.06)
     assert after.streams < before.streams
+
+
+@pytest.mark.parametrize(
+    ("freedom", "quantile"),
+    [
+        (1, 12.706),
+        (2, 4.303),
+        (3, 3.182),
+        (4, 2.776),
+        (5, 2.571),
+        (6, 2.447),
+        (8, 2.306),
+        (12, 2.179),
+        (30, 2.042),
+        (120, 1.980),
+    ],
+)
+def test_students_quantile_is_that_of_the_tables(freedom: int, quantile: float) -> None:
+    assert student_quantile(freedom) == pytest.approx(quantile, rel=0.003)
 
 
 @given(st.integers(2, 300), st.integers(1, 5))
