@@ -7,10 +7,10 @@ Prints one JSON object: under each name what the client got to see, or the error
 
 import asyncio
 import json
-import os
 import queue
 import secrets
 import sys
+from pathlib import Path
 
 import numpy as np
 import tritonclient.grpc as over_grpc
@@ -91,7 +91,7 @@ class Driver:
         key = f"/camslice_test_{secrets.token_hex(4)}"
         size = self.pictures.nbytes
         region = shm.create_shared_memory_region("pictures", key, size + BOXES_BYTES)
-        os.chmod(f"/dev/shm/{key.lstrip('/')}", 0o666)  # a server without a token uses what anybody may use
+        Path("/dev/shm", key.lstrip("/")).chmod(0o666)  # a server without a token uses what anybody may use
         try:
             shm.set_shared_memory_region(region, [self.pictures])
             self.client.register_system_shared_memory("pictures", key, size + BOXES_BYTES)

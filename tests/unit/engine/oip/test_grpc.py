@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from camslice.engine.oip.descriptors import SERVICE, calls, message_class
-from camslice.engine.oip.messages import OipError, SharedMemory, Status
+from camslice.engine.oip.messages import InferResponse, OipError, SharedMemory, Status, Tensor
+from camslice.engine.oip.unwritten import Unwritten
 from tests.unit.engine.oip.fake_service import PATIENCE_S, FakeService
 from tests.unit.engine.oip.servers import LIMITS, GrpcClient, grpc_client, infer_message, serving
 
@@ -298,3 +299,26 @@ def test_a_call_whose_message_never_comes_is_not_waited_for_for_ever(service: Fa
 def test_a_call_without_a_message_is_one_sentence(client: GrpcClient) -> None:
     with pytest.raises(grpc.RpcError, match="brought no message"):
         client.channel.stream_unary(f"/{SERVICE}/ModelInfer")(iter(()), timeout=PATIENCE_S)
+
+
+def test_answers_that_wait_to_be_read_are_bounded_and_let_go(service: FakeService) -> None:
+    with serving(service, limits=replace(LIMITS, unwritten_bytes=10)) as server, grpc_client(server) as client:
+        for _ in range(5):
+            assert client.call("ModelInfer", infer_message(bytes(8))).outputs
+
+
+def test_a_single_answer_always_passes_and_a_second_only_where_there_is_room() -> None:
+    def answer(size: int) -> InferResponse:
+        return InferResponse("m", (Tensor("a", "UINT8", (size,), bytes(size)),))
+
+    unwritten = Unwritten(10)
+    on_read = unwritten.hold(answer(20))
+    with pytest.raises(OipError) as caught:
+        unwritten.hold(answer(1))
+    assert caught.value.status is Status.OVERLOADED
+    on_read()
+    on_read()
+    unwritten.hold(answer(6))
+    unwritten.hold(answer(4))
+    with pytest.raises(OipError):
+        unwritten.hold(answer(1))

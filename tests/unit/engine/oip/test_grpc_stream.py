@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -132,3 +133,21 @@ def test_a_server_that_stops_answers_what_a_stream_has_asked_for(
     assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
     stopping.join(PATIENCE_S)
     assert not stopping.is_alive()
+
+
+def test_a_stream_whose_answers_are_not_read_is_read_no_further_and_given_up(
+    service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    limits = replace(LIMITS, stream_unwritten_bytes=100_000, message_bytes=1 << 20, structure_bytes=1 << 20, read_s=0.3)
+    with serving(service, limits=limits) as server, grpc_client(server) as client:
+        requests = iter([infer_message(bytes(500_000)).SerializeToString()] * 100)
+        call = client.channel.stream_stream(f"/{SERVICE}/ModelStreamInfer")(requests, timeout=PATIENCE_S)
+        until_s = time.monotonic() + PATIENCE_S
+        while "does not read the answers" not in caplog.text:
+            assert time.monotonic() < until_s
+            time.sleep(0.02)
+        assert len(service.requests) < 20
+        with pytest.raises(grpc.RpcError, match=r"was not read within 0\.3 s"):
+            list(call)
+        assert client.call("ModelInfer", infer_message()).outputs

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 from camslice.engine.oip.messages import InferRequest, InferResponse, OipError, SharedMemory, Status, Tensor
+from camslice.engine.oip.over_http import calls
 from camslice.engine.oip.server import OipServer
 from camslice.engine.oip.service import OnAnswer
 from camslice.engine.oip.wire_limits import WireLimits
@@ -183,6 +186,57 @@ def test_what_json_cannot_say_must_be_asked_for_as_bytes(tensor: Tensor, words: 
         assert words in refused.json()["error"]
         answer = client.post(INFER, json={"inputs": [], "parameters": {"binary_data_output": True}})
         assert answer.content[int(answer.headers[SIZE]) :] == tensor.data
+
+
+def test_an_answer_too_long_for_json_must_be_asked_for_as_bytes() -> None:
+    service = Numbers()
+    service.tensor = Tensor("out", "FP32", (300_000,), bytes(1_200_000))
+    with serving(service) as server, http_client(server) as client:
+        refused = client.post(INFER, json={"inputs": []})
+        assert (refused.status_code, "ask for them as binary_data" in refused.json()["error"]) == (413, True)
+        answer = client.post(INFER, json={"inputs": [], "parameters": {"binary_data_output": True}})
+        assert answer.content[int(answer.headers[SIZE]) :] == service.tensor.data
+
+
+def test_much_json_is_read_and_written_by_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+
+    def noted(name: str) -> None:
+        really = getattr(calls, name)
+
+        def work(*arguments: object) -> object:
+            threads.append(threading.current_thread().name)
+            return really(*arguments)
+
+        monkeypatch.setattr(calls, name, work)
+
+    noted("read_request")
+    noted("response_body")
+    with serving(FakeService(), limits=WireLimits()) as server, http_client(server) as client:
+        for count, elsewhere in ((2, False), (200_000, True)):
+            answer = client.post(INFER, json={"inputs": [{**an_input([7] * count), "shape": [1, count]}]})
+            assert answer.json()["outputs"][0]["data"] == [7] * count
+            assert [name != "oip-server" for name in threads] == [elsewhere] * 2
+            threads.clear()
+
+
+def test_answers_that_nobody_reads_are_bounded_and_do_not_stay() -> None:
+    service = Numbers()
+    service.tensor = Tensor("out", "FP32", (5_000_000,), bytes(20_000_000))
+    limits = replace(LIMITS, unwritten_bytes=30_000_000, read_s=1)
+    asked = {"inputs": [], "parameters": {"binary_data_output": True}}
+    body = json.dumps(asked).encode()
+    with serving(service, limits=limits) as server, http_client(server) as client:
+        assert server.http_address is not None
+        with socket.create_connection((server.http_address.host, server.http_address.port), PATIENCE_S) as unread:
+            unread.sendall(posted(str(len(body)).encode(), body))
+            assert unread.recv(15) == b"HTTP/1.1 200 OK"
+            refused = client.post(INFER, json=asked)
+            assert (refused.status_code, "wait for their clients" in refused.json()["error"]) == (429, True)
+            until_s = time.monotonic() + PATIENCE_S
+            while (answer := client.post(INFER, json=asked)).status_code == 429:
+                assert time.monotonic() < until_s, "the answer that nobody reads is kept for ever"
+            assert len(answer.content) > 20_000_000
 
 
 @pytest.mark.parametrize(

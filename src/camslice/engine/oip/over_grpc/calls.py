@@ -26,6 +26,7 @@ from camslice.engine.oip.messages import OipError, Status
 from camslice.engine.oip.over_grpc.infer import parse_request, read_request, response_message
 from camslice.engine.oip.over_grpc.stream import InferStreams
 from camslice.engine.oip.service import Json, Service
+from camslice.engine.oip.unwritten import Unwritten
 from camslice.engine.oip.wire_limits import WireLimits
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class GrpcCalls:
         self._limits = limits
         self._token = token
         self._gate = Gate(limits.requests_at_once)
-        self._streams = InferStreams(service, limits)
+        self._unwritten = Unwritten(limits.unwritten_bytes)
+        self._streams = InferStreams(service, limits, self._unwritten)
         self._answers: Mapping[str, Answer] = {
             "ServerLive": lambda _: {"live": service.live()},
             "ServerReady": lambda _: {"ready": service.ready()},
@@ -149,7 +151,10 @@ class GrpcCalls:
     async def _infer(self, context: ServicerContext) -> Message:
         # The message is held by nothing while its answer is waited for: of an inline picture there would be three copies.
         request = read_request(parse_request(await self._read(context), self._limits), context.time_remaining())
-        return response_message(await inferred(self._service, request))
+        response = await inferred(self._service, request)
+        on_read = self._unwritten.hold(response)
+        context.add_done_callback(lambda _: on_read())
+        return response_message(response)
 
     async def _describe(self, name: str, context: ServicerContext) -> Message:
         request = self._parsed(name, await self._read(context))
@@ -217,4 +222,7 @@ def _defect(name: str, error: Exception) -> OipError:
 
 
 async def _refuse(context: ServicerContext, error: OipError) -> None:
-    await context.abort(_CODES[error.status], str(error)[:_LONGEST_DETAILS])
+    try:
+        await context.abort(_CODES[error.status], str(error)[:_LONGEST_DETAILS])
+    except grpc.aio.InternalError:
+        log.debug("a client was gone before it could be told: %s", error)

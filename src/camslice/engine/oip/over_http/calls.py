@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -16,13 +17,18 @@ from camslice.engine.oip.bridge import inferred, off_loop
 from camslice.engine.oip.messages import OipError, Status
 from camslice.engine.oip.over_http.answers import answer
 from camslice.engine.oip.over_http.body import read_body
-from camslice.engine.oip.over_http.infer import read_request, response_body, sentence_of
+from camslice.engine.oip.over_http.held import HeldResponse
+from camslice.engine.oip.over_http.infer import json_elements_bytes, read_request, response_body, sentence_of
 from camslice.engine.oip.service import Service
+from camslice.engine.oip.unwritten import Unwritten
 from camslice.engine.oip.wire_limits import WireLimits
 
 _JSON_BYTES = "Inference-Header-Content-Length"
 _NOT_YET = 503
+_SMALL_BYTES = 100_000
+"""JSON of so much is read and written within a millisecond or so; more of it is left to a thread."""
 
+Result = TypeVar("Result")
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -34,6 +40,7 @@ class HttpCalls:
         self._service = service
         self._limits = limits
         self._trusted = trusted
+        self._unwritten = Unwritten(limits.unwritten_bytes)
 
     async def server_live(self, _: Request) -> Response:
         """GET v2/health/live."""
@@ -66,15 +73,21 @@ class HttpCalls:
     async def infer(self, request: Request) -> Response:
         """POST v2/models/NAME/infer."""
         body = await read_body(request, self._limits.message_bytes, self._limits.read_s)
-        asked = read_request(*_model(request), body, _json_bytes(request), self._limits)
-        header, binary = response_body(asked, await inferred(self._service, asked.request))
-        if not binary:
-            return Response(header, media_type="application/json")
-        return Response(
-            b"".join([header, *binary]),
-            headers={_JSON_BYTES: str(len(header))},
-            media_type="application/octet-stream",
-        )
+        of, json_bytes = _model(request), _json_bytes(request)
+        large = (len(body) if json_bytes is None else json_bytes) > _SMALL_BYTES
+        asked = await _perhaps_in_a_thread(large, partial(read_request, *of, body, json_bytes, self._limits))
+        del body
+        response = await inferred(self._service, asked.request)
+        told = json_elements_bytes(asked, response)
+        large = _SMALL_BYTES < told <= self._limits.json_elements_bytes
+        on_read = self._unwritten.hold(response)
+        try:
+            header, binary = await _perhaps_in_a_thread(large, partial(response_body, asked, response, self._limits))
+        except BaseException:
+            on_read()
+            raise
+        media_type = "application/octet-stream" if binary else "application/json"
+        return HeldResponse(b"".join([header, *binary]), media_type, {_JSON_BYTES: str(len(header))} if binary else {}, on_read)
 
     async def repository_index(self, request: Request) -> Response:
         """POST v2/repository/index."""
@@ -141,6 +154,11 @@ class _Region(BaseModel):
     key: str
     byte_size: int
     offset: int = 0
+
+
+async def _perhaps_in_a_thread(large: bool, work: Callable[[], Result]) -> Result:
+    """Have `work` done where it holds nobody up."""
+    return await asyncio.to_thread(work) if large else work()
 
 
 def _model(request: Request) -> tuple[str, str]:

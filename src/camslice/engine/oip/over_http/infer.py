@@ -71,8 +71,19 @@ def read_request(model: str, version: str, body: bytes | bytearray, json_bytes: 
     )
 
 
-def response_body(asked: HttpInfer, response: InferResponse) -> tuple[bytes, list[bytes | memoryview]]:
+def json_elements_bytes(asked: HttpInfer, response: InferResponse) -> int:
+    """Raw bytes of the tensors that the answer tells in its JSON."""
+    told = [each for each in response.outputs if each.shared_memory is None and not asked.is_binary(each.name)]
+    return sum(len(each.data) for each in told)
+
+
+def response_body(asked: HttpInfer, response: InferResponse, limits: WireLimits) -> tuple[bytes, list[bytes | memoryview]]:
     """The answer's JSON, and the tensors that go behind it. Raises OipError for what cannot be said in JSON."""
+    if json_elements_bytes(asked, response) > limits.json_elements_bytes:
+        raise OipError(
+            Status.TOO_LARGE,
+            f"the outputs have more than {limits.json_elements_bytes} bytes, too many for JSON: ask for them as binary_data.",
+        )
     outputs: list[Json] = []
     binary: list[bytes | memoryview] = []
     for tensor in response.outputs:
