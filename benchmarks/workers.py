@@ -2,7 +2,7 @@
 
 The same fleet in topology `pooled` with 0, 1, 2 and 4 workers takes turns, every camera as fast as it can: once with a real
 model, whose inference leaves the interpreter's lock alone, and once with a model that is nearly free, so that what is left is
-decoding and Python. `benchmarks.lock_time` says for how long a frame holds that lock.
+decoding and Python.
 
     python -m benchmarks.workers --clip vtest.avi --model yolox-nano=weights/yolox_nano.onnx
 """
