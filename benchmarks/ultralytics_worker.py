@@ -65,7 +65,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--latency-ms", type=float, default=500.0)
+    parser.add_argument("--input", help="WxH that it computes on, as it is; without it 640, and what Ultralytics makes of that")
+    parser.add_argument("--classes", default="0", help="ids with commas, or all")
     given = parser.parse_args()
+    asked = {
+        "imgsz": 640 if given.input is None else [int(side) for side in reversed(given.input.split("x"))],
+        "classes": None if given.classes == "all" else [int(number) for number in given.classes.split(",")],
+        "conf": 0.35,
+        "iou": 0.5,
+        "verbose": False,
+        "save": False,
+    }
     import logging
 
     logging.disable(logging.WARNING)
@@ -78,7 +88,7 @@ def main() -> None:
     assert good
     shape = [0, 0]
     for _ in range(8):
-        result = model.predict([picture] * given.batch, imgsz=640, classes=[0], conf=0.35, verbose=False)
+        result = model.predict([picture] * given.batch, **asked)
     im = model.predictor.preprocess([picture])
     shape = list(im.shape[2:])
     assert result
@@ -88,8 +98,15 @@ def main() -> None:
     print("ready", flush=True)
     starts_at = float(sys.stdin.readline())
     if given.closed_loop:
-        latencies = closed_loop(model, given.clip, starts_at, given.seconds)
-        print(json.dumps({"latencies_ms": latencies, "captured": len(latencies), "dropped": 0, "input": shape}), flush=True)
+        latencies = closed_loop(model, asked, given.clip, starts_at, given.seconds)
+        found = {
+            "latencies_ms": latencies,
+            "captured": len(latencies),
+            "dropped": 0,
+            "input": shape,
+            "engine": engine_of(model),
+        }
+        print(json.dumps(found), flush=True)
         sys.stdin.read()
         return
     for index, camera in enumerate(cameras):
@@ -115,7 +132,7 @@ def main() -> None:
             chosen.append((due, frame))
         if not chosen:
             continue
-        for result in model.predict([frame for _, frame in chosen], imgsz=640, classes=[0], conf=0.35, verbose=False):
+        for result in model.predict([frame for _, frame in chosen], **asked):
             result.boxes.xyxy.cpu().numpy()
         done = time.monotonic()
         latencies += [1000 * (done - due) for due, _ in chosen]
@@ -125,8 +142,17 @@ def main() -> None:
     print(json.dumps({"latencies_ms": latencies, "captured": captured, "dropped": dropped, "input": shape}))
 
 
-def closed_loop(model, clip: str, starts_at: float, seconds: float) -> list[float]:
-    """As fast as it can: decode a frame, predict, take the next. Latencies in ms, decoding included."""
+def engine_of(model) -> dict[str, str]:
+    """What it computes with: OpenVINO chooses its precision by itself, the others compute in FP32."""
+    compiled = getattr(model.predictor.model, "ov_compiled_model", None)
+    chosen = "f32" if compiled is None else compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    precision = "fp32" if chosen == "f32" else str(chosen)
+    return {"backend": "ultralytics", "device": str(model.predictor.device), "precision": precision}
+
+
+def closed_loop(model, asked: dict, clip: str, starts_at: float, seconds: float) -> list[float]:
+    """As fast as it can: decode a frame, predict, take the next. Latencies in ms, decoding included, of the frames that ended
+    in time: one that is still on its way at the end belongs to no second of these."""
     import cv2
 
     video = cv2.VideoCapture(clip)
@@ -137,9 +163,11 @@ def closed_loop(model, clip: str, starts_at: float, seconds: float) -> list[floa
         if not good:
             video.set(cv2.CAP_PROP_POS_FRAMES, 0)
             good, frame = video.read()
-        for result in model.predict(frame, imgsz=640, classes=[0], conf=0.35, verbose=False):
+        for result in model.predict(frame, **asked):
             result.boxes.xyxy.cpu().numpy()
-        latencies.append(1000 * (time.monotonic() - began))
+        ended = time.monotonic()
+        if ended <= starts_at + seconds:
+            latencies.append(1000 * (ended - began))
     return latencies
 
 
