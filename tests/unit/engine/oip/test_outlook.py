@@ -46,8 +46,32 @@ def test_near_misses_lower_an_expectation_that_may_be_wrong() -> None:
     assert not late(outlook, 60)
 
 
-def test_requests_without_a_chance_do_not_lower_it() -> None:
+def test_requests_without_a_chance_do_not_lower_what_a_busy_engine_is_expected_to_take() -> None:
     outlook = Outlook(100 * MS)
     for _ in range(1000):
-        assert late(outlook, 1)
+        assert late(outlook, 1, idle=False)
+    assert late(outlook, 99, idle=False)
+
+
+def test_an_idle_engine_does_not_refuse_for_ever_what_was_never_tried() -> None:
+    """Its first batch may have been slow: with nothing being computed nobody would ever learn better."""
+    outlook = Outlook(100 * MS)
+    assert not all(late(outlook, 10) for _ in range(300))
+    outlook.note(8 * MS)
+    assert not late(outlook, 10)
+
+
+def test_a_request_that_was_tried_in_doubt_and_was_slow_restores_the_expectation() -> None:
+    outlook = Outlook(100 * MS)
+    while late(outlook, 10):
+        pass
+    outlook.note(100 * MS)
+    assert late(outlook, 10)
+    assert not all(late(outlook, 10) for _ in range(300)), "and is tried again now and then"
+
+
+def test_requests_whose_time_is_up_lower_nothing() -> None:
+    outlook = Outlook(100 * MS)
+    for _ in range(1000):
+        assert late(outlook, -1)
     assert late(outlook, 99)
