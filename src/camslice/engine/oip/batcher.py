@@ -7,10 +7,12 @@ that take long to prepare (JPEG, large ones) go to a pool, so that neither of th
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from typing import NamedTuple
 
 from camslice.engine.oip.batch_sizes import BatchSizes
 from camslice.engine.oip.counters import Counters
@@ -21,8 +23,18 @@ from camslice.engine.oip.waiting import Entry, Waiting
 from camslice.engine.oip.work import Work, as_oip_error, too_late
 from camslice.engine.protocol import Batch, Engine, InferenceTimes, Outputs
 
+log = logging.getLogger(__name__)
+
 Piece = tuple[Entry, int]
 """A request, and which of its pictures."""
+
+
+class _Stamps(NamedTuple):
+    """When a batch was lent to requests, taken by a thread that prepares it, and filled."""
+
+    lent_ns: int
+    taken_ns: int
+    filled_ns: int
 
 
 class Batcher:
@@ -87,7 +99,7 @@ class Batcher:
             late = self._take_out_late()
         self._refuse(late)
         engine = self._engine
-        if engine is not None and self._running and (batch := engine.acquire()) is not None:
+        if engine is not None and self._running and (batch := self._acquired(engine)) is not None:
             batch.release()
         self._pump()
 
@@ -96,10 +108,8 @@ class Batcher:
         with self._lock:
             self._refusal = refusal
             self._one_less.wait_for(lambda: not self._taken_on, patience_s)
-            rest = self._waiting.take_out(_everything)
-        for entry in rest:
-            self._fail(entry, refusal)
-        self._engine = None
+            self._engine = None
+        self._fail_all_that_wait(refusal)
 
     def _pump(self) -> None:
         """Start batches while the engine has a free one and requests wait."""
@@ -107,14 +117,25 @@ class Batcher:
             return  # a batch was given back within the loop below, which looks again anyway
         self._this_thread.pumps = True
         try:
-            while self._waiting and self._engine is not None and (batch := self._engine.acquire()) is not None:
-                self._lend(self._engine, batch)
+            # `close` may take the engine away at any time; this one is good until its batches are back.
+            while self._waiting and (engine := self._engine) is not None and (batch := self._acquired(engine)) is not None:
+                self._lend(engine, batch)
+        except Exception:  # whoever brings a request must not be told that another's failed
+            log.exception("a batch could not be started")
         finally:
             self._this_thread.pumps = False
 
+    def _acquired(self, engine: Engine) -> Batch | None:
+        """A free batch. An engine that raises instead fails all that wait for it."""
+        try:
+            return engine.acquire()
+        except Exception as error:  # noqa: BLE001 (whatever a backend raises fails these requests, counted and logged)
+            self._fail_all_that_wait(as_oip_error(error))
+            return None
+
     def _lend(self, engine: Engine, batch: Batch) -> None:
         """Give the batch to the requests whose turn it is, or back."""
-        taken_ns = self._clock_ns()
+        lent_ns = self._clock_ns()
         with self._lock:
             late = self._take_out_late()
             pieces = self._waiting.take(self._size(engine)) if self._waiting else []
@@ -123,9 +144,23 @@ class Batcher:
         if not pieces:
             batch.release()
         elif any(entry.work.slow for entry, _ in pieces):
-            self._preparers.submit(self._start, engine, batch, pieces, taken_ns)
+            self._prepare(engine, batch, pieces, lent_ns)
         else:
-            self._start(engine, batch, pieces, taken_ns)
+            self._start(engine, batch, pieces, lent_ns)
+
+    def _prepare(self, engine: Engine, batch: Batch, pieces: Sequence[Piece], lent_ns: int) -> None:
+        """Have a thread of the pool start the batch."""
+
+        def start() -> None:
+            try:
+                self._start(engine, batch, pieces, lent_ns)
+            except Exception:
+                log.exception("a batch could not be started")
+
+        try:
+            self._preparers.submit(start)
+        except RuntimeError:  # the pool was shut down
+            self._give_up(batch, pieces, OipError(Status.UNAVAILABLE, "the server is closing"))
 
     def _size(self, engine: Engine) -> int:
         """How many pictures to take: an idle queue's share of what waits, and no size that loses. Lock is held."""
@@ -141,22 +176,27 @@ class Batcher:
         at_once = self._sizes.sizes[-1] * (1 if self._engine is None else _queues(self._engine))
         return self._outlook.is_late(self._clock_ns(), work.deadline_ns, -(-pictures // at_once), idle=not self._running)
 
-    def _start(self, engine: Engine, batch: Batch, taken: Sequence[Piece], taken_ns: int) -> None:
+    def _start(self, engine: Engine, batch: Batch, taken: Sequence[Piece], lent_ns: int) -> None:
+        taken_ns = self._clock_ns()
         pieces = self._put(engine, batch, taken)
         if not pieces:
             self._end(batch)
             return
-        filled_ns = self._clock_ns()
+        stamps = _Stamps(lent_ns, taken_ns, self._clock_ns())
 
         def done(batch: Batch, outputs: Outputs, times: InferenceTimes, error: Exception | None) -> None:
-            self._finish(batch, pieces, (taken_ns, filled_ns), outputs, times, error)
+            self._finish(batch, pieces, stamps, outputs, times, error)
 
         try:
             batch.start(len(pieces), done, _latest_deadline_ns(pieces))
         except Exception as error:  # noqa: BLE001 (whatever a backend raises fails these requests, counted and logged)
-            for entry, _ in pieces:
-                self._leave(entry, as_oip_error(error))
-            self._end(batch)
+            self._give_up(batch, pieces, as_oip_error(error))
+
+    def _give_up(self, batch: Batch, pieces: Sequence[Piece], error: OipError) -> None:
+        """The batch will not be computed."""
+        for entry, _ in pieces:
+            self._leave(entry, error)
+        self._end(batch)
 
     def _put(self, engine: Engine, batch: Batch, taken: Sequence[Piece]) -> list[Piece]:
         """Write the pictures into the batch's slots. One that cannot be read fails its own request alone."""
@@ -177,12 +217,11 @@ class Batcher:
         self,
         batch: Batch,
         pieces: Sequence[Piece],
-        stamps: tuple[int, int],
+        stamps: _Stamps,
         outputs: Outputs,
         times: InferenceTimes,
         error: Exception | None,
     ) -> None:
-        taken_ns, filled_ns = stamps
         if error is None:
             failures = [_read(piece, outputs, index) for index, piece in enumerate(pieces)]
         else:
@@ -190,12 +229,13 @@ class Batcher:
         read_ns = self._clock_ns()
         with self._lock:
             for entry, _ in pieces:
-                entry.work.clock.batch(taken_ns, filled_ns, times, read_ns)
+                entry.work.clock.batch(stamps.taken_ns, stamps.filled_ns, times, read_ns)
             if error is None:
-                self._outlook.note(read_ns - taken_ns)
+                self._outlook.note(read_ns - stamps.lent_ns)
         if error is None:
-            inference_ns = times.ended_ns - times.began_ns
-            self._counters.batch(len(pieces), filled_ns - taken_ns, inference_ns, read_ns - times.ended_ns)
+            preprocess_ns = stamps.filled_ns - stamps.taken_ns + times.preprocess_ns
+            postprocess_ns = times.postprocess_ns + read_ns - times.ended_ns
+            self._counters.batch(len(pieces), preprocess_ns, times.inference_ns, postprocess_ns)
         for (entry, _), failure in zip(pieces, failures, strict=True):
             self._leave(entry, failure)
         self._end(batch)
@@ -217,6 +257,12 @@ class Batcher:
         if complete:
             entry.work.answer()
         self._settle(entry, leaving=1)
+
+    def _fail_all_that_wait(self, error: OipError) -> None:
+        with self._lock:
+            waiting = self._waiting.take_out(_everything)
+        for entry in waiting:
+            self._fail(entry, error)
 
     def _refuse(self, late: Sequence[Entry]) -> None:
         for entry in late:

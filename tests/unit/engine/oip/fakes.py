@@ -67,6 +67,7 @@ class FakeEngine:
         self.running: deque[FakeBatch] = deque()
         self.sizes: list[int] = []
         self.refuses: Exception | None = None
+        self.lends: Exception | None = None
         self.closed = False
         self.wake: Callable[[], None] = lambda: None
         self.info = EngineInfo("fake", "test", "fp32", SIDE, SIDE, max_batch, batches, 1, "0" * 64)
@@ -75,6 +76,8 @@ class FakeEngine:
         return Letterbox.fit(region, SIDE, SIDE, centred=False)
 
     def acquire(self) -> FakeBatch | None:
+        if self.lends is not None:
+            raise self.lends
         return self.free.popleft() if self.free else None
 
     def on_free(self, wake: Callable[[], None]) -> None:
@@ -83,13 +86,13 @@ class FakeEngine:
     def close(self) -> None:
         self.closed = True
 
-    def finish(self, *, after_ms: float = 0.0, error: Exception | None = None) -> None:
-        """Let the oldest running batch end."""
+    def finish(self, *, after_ms: float = 0.0, error: Exception | None = None, **parts_ns: int) -> None:
+        """Let the oldest running batch end; `parts_ns` are those of its times."""
         self.clock.sleep(after_ms)
         batch = self.running.popleft()
         assert batch.on_done is not None
         outputs = [np.zeros((batch.count, 1), np.float32)] if error is None else []
-        batch.on_done(batch, outputs, InferenceTimes(batch.began_ns, self.clock()), error)
+        batch.on_done(batch, outputs, InferenceTimes(batch.began_ns, self.clock(), **parts_ns), error)
 
     def finish_all(self, *, after_ms: float = 0.0) -> None:
         while self.running:
@@ -160,8 +163,11 @@ class Later(Executor):
 
     def __init__(self) -> None:
         self.waiting: list[Callable[[], object]] = []
+        self.is_shut = False
 
     def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def,override]  # Executor's own signature is generic
+        if self.is_shut:
+            raise RuntimeError("cannot schedule new futures after shutdown")
         self.waiting.append(lambda: fn(*args, **kwargs))
         return Future()
 

@@ -302,6 +302,65 @@ def test_what_takes_long_to_prepare_is_left_to_the_pool() -> None:
     assert work.outcome == "answered"
 
 
+def test_what_needs_a_pool_that_was_shut_down_is_refused_and_the_batch_comes_back() -> None:
+    bench = Bench()
+    bench.pool.is_shut = True
+    work = bench.submit(slow=True)
+    assert work.outcome == "UNAVAILABLE"
+    assert len(bench.engine.free) == 2
+
+
+def test_an_engine_that_raises_when_asked_for_a_batch_fails_the_requests_and_nothing_else() -> None:
+    bench = Bench()
+    bench.engine.lends = RuntimeError("the device is gone")
+    assert bench.submit().outcome == "INTERNAL"
+    bench.engine.lends = None
+    work = bench.submit()
+    bench.engine.finish()
+    assert work.outcome == "answered"
+
+
+def test_an_engine_that_raises_while_it_is_looked_after_harms_nobody() -> None:
+    bench = Bench()
+    running = bench.busy()
+    bench.engine.lends = RuntimeError("the device is gone")
+    bench.batcher.look_after()
+    bench.engine.lends = None
+    bench.engine.finish_all()
+    assert [work.outcome for work in running] == ["answered", "answered"]
+
+
+def test_an_engine_that_is_taken_away_while_it_lends_a_batch_still_computes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`close` may come between any two steps of whoever brings a request."""
+    bench = Bench()
+    really = bench.engine.acquire
+
+    def closing() -> object:
+        bench.batcher._engine = None
+        return really()
+
+    monkeypatch.setattr(bench.engine, "acquire", closing)
+    work = bench.submit()
+    bench.engine.finish()
+    assert work.outcome == "answered"
+    assert len(bench.engine.free) == 2
+
+
+def test_a_failure_in_starting_a_batch_is_logged_and_not_told_to_whoever_brought_a_request(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench()
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bench.batcher, "_put", broken)
+    bench.submit()
+    bench.submit(slow=True)
+    bench.pool.run()
+    assert caplog.text.count("a batch could not be started") == 2
+
+
 def test_a_closed_batcher_finishes_what_runs_and_refuses_the_rest() -> None:
     bench = Bench()
     running = bench.busy()
@@ -351,6 +410,24 @@ def test_the_parts_of_a_requests_time_are_where_it_went() -> None:
     bench.engine.finish()
     bench.engine.finish(after_ms=5)
     assert work.clock.spent_ns == {Part.QUEUE: 3 * MS, Part.PREPROCESS: 0, Part.INFERENCE: 5 * MS, Part.POSTPROCESS: 0}
+
+
+def test_waiting_for_a_thread_that_prepares_is_waiting() -> None:
+    bench = Bench()
+    work = bench.submit(slow=True)
+    bench.clock.sleep(4)
+    bench.pool.run()
+    bench.engine.finish(after_ms=5)
+    assert work.clock.spent_ns == {Part.QUEUE: 4 * MS, Part.PREPROCESS: 0, Part.INFERENCE: 5 * MS, Part.POSTPROCESS: 0}
+
+
+def test_statistics_of_inference_hold_nothing_else() -> None:
+    bench = Bench()
+    bench.submit()
+    bench.engine.finish(after_ms=10, preprocess_ns=1 * MS, queue_ns=2 * MS, postprocess_ns=3 * MS)
+    (batches,) = bench.counters.statistics("m", "1").batches
+    spent = (batches.compute_input.ns, batches.compute_infer.ns, batches.compute_output.ns)
+    assert spent == (1 * MS, 4 * MS, 3 * MS)
 
 
 def test_batches_are_counted_by_size() -> None:
