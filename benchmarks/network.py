@@ -47,6 +47,7 @@ WAYS = {
     "jpeg": (Transport.JPEG, Layout.RGB),
     "float32 tensor": (Transport.TENSOR, Layout.RGB),
 }
+EMPTY_CALL = "an empty call"
 PATIENCE_S = 60.0
 WARM_UP = 10
 
@@ -120,14 +121,23 @@ def compare_ways(info: ModelInfo, weights: str, addresses: Mapping[str, str], ro
         server = Server(url, model=served, transport=transport)
         spec = ModelSpec(info.name, weights, backend=Backend.OIP, server=server)
         engines[f"{address}, {way}"] = OipEngine(info, spec, layout=layout, batches=1)
+    idle = {f"{address}, {EMPTY_CALL}": Connection(Server(url)) for address, url in addresses.items()}
+    empty: dict[str, list[float]] = {key: [] for key in idle}
     picture = sample_picture(info.input.width, info.input.height)
     found: dict[str, list[InferenceTimes]] = {key: [] for key in engines}
     for _ in range(rounds + WARM_UP):
         for key, engine in engines.items():
             found[key].append(analyse(engine, picture.scale_into, Region(0, 0, picture.width, picture.height)))
+        for key, connection in idle.items():
+            began_ns = time.monotonic_ns()
+            connection.ask("ServerLive")
+            empty[key].append((time.monotonic_ns() - began_ns) / 1e6)
+    for connection in idle.values():
+        connection.close()
     for engine in engines.values():
         engine.close()
-    return {key: figures([times.network_ns / 1e6 for times in taken[WARM_UP:]]) for key, taken in found.items()}
+    network_ms = {key: [times.network_ns / 1e6 for times in taken] for key, taken in found.items()}
+    return {key: figures(values[WARM_UP:]) for key, values in {**network_ms, **empty}.items()}
 
 
 def analyse(engine: OipEngine, scale_into: Callable[..., None], region: Region) -> InferenceTimes:
