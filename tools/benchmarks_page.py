@@ -112,8 +112,8 @@ def _topologies() -> Iterator[str]:
     yield "## Pods on one device: sliced against pooled\n"
     yield (
         f"{result['model']['name']} on {Path(result['clip']['name']).name}, {result['rounds']} turns of "
-        f"{result['seconds_per_round']:g} s for each row, one after the other (`benchmarks/topologies.py`). Percentiles are over "
-        "all captured frames, a lost one counting as infinitely late; memory is PSS of the pods.\n"
+        f"{result['seconds_per_round']:g} s for each row, one after the other (`benchmarks/topologies.py`). Percentiles are "
+        "over all captured frames, a lost one counting as infinitely late; memory is PSS of the pods.\n"
     )
     yield table(
         ("topology", "cameras", "loop", "frames/s", "p50 ms", "p95 ms", "lost", "MB of PSS", "MB per camera"),
@@ -147,8 +147,8 @@ def _network() -> Iterator[str]:
     yield "## The way to an engine server\n"
     yield (
         f"One picture of {result['side']} x {result['side']} px at a time to `camslice serve` on the same machine "
-        f"({result['model']}), all ways in turns, {result['rounds']} round trips each (`benchmarks/network.py`). The network part is "
-        "the round trip less what the server says it spent; an empty call asks for nothing and computes nothing.\n"
+        f"({result['model']}), all ways in turns, {result['rounds']} round trips each (`benchmarks/network.py`). The network part "
+        "is the round trip less what the server says it spent; an empty call asks for nothing and computes nothing.\n"
     )
     addresses = list(result["interfaces_network_ms"])
     ways = [name.partition(", ")[2] for name in result["network_ms"] if name.startswith(f"{addresses[0]}, ")]
