@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from camslice.engine.oip.messages import InferRequest, InferResponse, OipError
+from camslice.engine.oip.messages import InferRequest, InferResponse, OipError, Status
 from camslice.engine.oip.service import Service
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,37 @@ async def inferred(service: Service, request: InferRequest) -> InferResponse:
     return await answer
 
 
-async def off_loop(work: Callable[[], None]) -> None:
-    """Have `work` done by a thread of its own, which no end of the process waits for. Raises what it raises."""
+class Changes:
+    """Models being loaded and unloaded, one change of a model at a time. Lives on the event loop.
+
+    Each has a thread of its own, which ends with it, and which no end of the process waits for. A client that goes away ends
+    no change, so without a bound per model whoever asks and leaves again could fill the process with threads.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: dict[str, tuple[str, asyncio.Future[None]]] = {}
+
+    async def make(self, model: str, change: str, work: Callable[[], None]) -> None:
+        """Have `work` done, or wait for the same `change` ("loaded" or "unloaded") that is under way. Raises what it raises.
+
+        Raises OipError (UNAVAILABLE) when another change of the model is under way.
+        """
+        under_way, done = self._under_way.get(model, (change, None))
+        if under_way != change:
+            raise OipError(Status.UNAVAILABLE, f"model {model!r} is just being {under_way}; come back when it is")
+        if done is None:
+            done = _in_a_thread(work)
+            self._under_way[model] = change, done
+            done.add_done_callback(lambda ended: self._ended(model, ended))
+        await asyncio.shield(done)
+
+    def _ended(self, model: str, change: asyncio.Future[None]) -> None:
+        del self._under_way[model]
+        if not change.cancelled() and (error := change.exception()) is not None:
+            log.debug("a change of model %s failed: %s", model, error)
+
+
+def _in_a_thread(work: Callable[[], None]) -> asyncio.Future[None]:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
 
@@ -56,7 +85,7 @@ async def off_loop(work: Callable[[], None]) -> None:
             _on_loop(loop, lambda: settle(None))
 
     threading.Thread(target=run, name="oip-control", daemon=True).start()
-    await done
+    return done
 
 
 def _on_loop(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:

@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError, Message
 
 from camslice.engine.oip import described
 from camslice.engine.oip.access import DEMAND, admits, require_this_host
-from camslice.engine.oip.bridge import inferred, off_loop
+from camslice.engine.oip.bridge import Changes, inferred
 from camslice.engine.oip.descriptors import SERVICE, calls
 from camslice.engine.oip.gate import Gate
 from camslice.engine.oip.messages import OipError, Status
@@ -63,6 +63,7 @@ class GrpcCalls:
         self._service = service
         self._limits = limits
         self._token = token
+        self._changes = Changes()
         self._gate = Gate(limits.requests_at_once)
         self._unwritten = Unwritten(limits.unwritten_bytes)
         self._streams = InferStreams(service, limits, self._unwritten)
@@ -101,9 +102,9 @@ class GrpcCalls:
         if name == "SystemSharedMemoryRegister":
             return partial(self._register, name)
         if name == "RepositoryModelLoad":
-            return partial(self._change, name, self._load)
+            return partial(self._change, name, "loaded", self._service.load)
         if name == "RepositoryModelUnload":
-            return partial(self._change, name, self._unload)
+            return partial(self._change, name, "unloaded", self._service.unload)
         return partial(self._describe, name)
 
     def _guarded(
@@ -162,9 +163,11 @@ class GrpcCalls:
             raise OipError(Status.UNSUPPORTED, f"{name} is not supported.")
         return _message(name, self._answers[name](request))
 
-    async def _change(self, name: str, work: Callable[[Message], None], context: ServicerContext) -> Message:
-        request = self._parsed(name, await self._read(context))
-        await off_loop(partial(work, request))
+    async def _change(self, name: str, change: str, work: Callable[[str], None], context: ServicerContext) -> Message:
+        asked = self._parsed(name, await self._read(context))
+        if change == "loaded" and asked.parameters:
+            raise OipError(Status.UNSUPPORTED, "a model is loaded as it was declared: parameters are not supported.")
+        await self._changes.make(asked.model_name, change, partial(work, asked.model_name))
         return _message(name, {})
 
     async def _read(self, context: ServicerContext) -> bytes:
@@ -184,14 +187,6 @@ class GrpcCalls:
             return calls()[name][0].FromString(body)
         except DecodeError:
             raise OipError(Status.INVALID_ARGUMENT, f"this is no request of {name}.") from None
-
-    def _load(self, request: Message) -> None:
-        if request.parameters:
-            raise OipError(Status.UNSUPPORTED, "a model is loaded as it was declared: parameters are not supported.")
-        self._service.load(request.model_name)
-
-    def _unload(self, request: Message) -> None:
-        self._service.unload(request.model_name)
 
     def _regions(self, request: Message) -> Mapping[str, Json]:
         found = self._service.shared_memory.status(request.name)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from camslice.engine.oip import described
 from camslice.engine.oip.access import require_this_host
-from camslice.engine.oip.bridge import inferred, off_loop
+from camslice.engine.oip.bridge import Changes, inferred
 from camslice.engine.oip.messages import OipError, Status
 from camslice.engine.oip.over_http.answers import answer
 from camslice.engine.oip.over_http.body import read_body
@@ -40,6 +40,7 @@ class HttpCalls:
         self._service = service
         self._limits = limits
         self._trusted = trusted
+        self._changes = Changes()
         self._unwritten = Unwritten(limits.unwritten_bytes)
 
     async def server_live(self, _: Request) -> Response:
@@ -98,12 +99,12 @@ class HttpCalls:
         """POST v2/repository/models/NAME/load."""
         if (await self._body(request, _Change)).parameters:
             raise OipError(Status.UNSUPPORTED, "a model is loaded as it was declared: parameters are not supported.")
-        return await self._change(request, self._service.load)
+        return await self._change(request, "loaded", self._service.load)
 
     async def unload(self, request: Request) -> Response:
         """POST v2/repository/models/NAME/unload."""
         await self._body(request, _Change)
-        return await self._change(request, self._service.unload)
+        return await self._change(request, "unloaded", self._service.unload)
 
     async def regions(self, request: Request) -> Response:
         """GET v2/systemsharedmemory/status, v2/systemsharedmemory/region/NAME/status."""
@@ -130,8 +131,9 @@ class HttpCalls:
         """What clients know and this server does not do."""
         raise OipError(Status.UNSUPPORTED, f"{request.url.path} is not supported.")
 
-    async def _change(self, request: Request, work: Callable[[str], None]) -> Response:
-        await off_loop(partial(work, request.path_params["model"]))
+    async def _change(self, request: Request, change: str, work: Callable[[str], None]) -> Response:
+        model = request.path_params["model"]
+        await self._changes.make(model, change, partial(work, model))
         return answer({})
 
     async def _body(self, request: Request, kind: type[Body]) -> Body:
