@@ -147,8 +147,8 @@ def _network() -> Iterator[str]:
     yield "## The way to an engine server\n"
     yield (
         f"One picture of {result['side']} x {result['side']} px at a time to `camslice serve` on the same machine "
-        f"({result['model']}), all ways in turns, {result['rounds']} round trips each (`benchmarks/network.py`). The network part "
-        "is the round trip less what the server says it spent; an empty call asks for nothing and computes nothing.\n"
+        f"({result['model']}), all ways in turns, {result['rounds']} round trips each (`benchmarks/network.py`). The network "
+        "part is the round trip less what the server says it spent; an empty call asks for nothing and computes nothing.\n"
     )
     addresses = list(result["interfaces_network_ms"])
     ways = [name.partition(", ")[2] for name in result["network_ms"] if name.startswith(f"{addresses[0]}, ")]
