@@ -45,7 +45,7 @@ def model_config(name: str, served: ServedModel, limits: Limits) -> Mapping[str,
         "name": name,
         "platform": metadata.platform,
         "backend": served.source.spec.backend.value,
-        "max_batch_size": limits.pictures_per_request,
+        "max_batch_size": min(limits.pictures_per_request, limits.waiting_pictures),
         "input": inputs,
         "output": outputs,
         "dynamic_batching": {

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from camslice.engine.oip.limits import Limits
 from camslice.engine.oip.messages import InferResponse, OipError, RequestedOutput, SharedMemory, Status, Tensor
+from camslice.engine.oip.metadata import model_config
 from camslice.engine.oip.service import Service
 from camslice.engine.oip.shared_memory import FOLDER
 from camslice.video.colour import Matrix, YuvColour, rgb_matrix
@@ -345,6 +346,8 @@ def test_the_model_describes_itself(service: Service) -> None:
     ]
     config = service.model_config("tiny")
     assert config["max_batch_size"] == 8
+    few = Limits(pictures_per_request=8, waiting_pictures=4)
+    assert model_config("tiny", service._repository.serving("tiny"), few)["max_batch_size"] == 4, "more could never wait"
     assert config["dynamic_batching"]["preferred_batch_size"][0] == 1  # type: ignore[index,call-overload]  # JSON
     assert config["parameters"]["labels"] == {"string_value": '["thing"]'}  # type: ignore[index,call-overload]  # JSON
 

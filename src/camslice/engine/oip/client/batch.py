@@ -95,12 +95,15 @@ def times_of(began_ns: int, ready_ns: int, ended_ns: int, spent: Spent) -> Infer
     """The parts of a round trip: what the server says it spent is its own, all the rest of the way is the network's.
 
     Pictures are coded or converted from `began_ns` to `ready_ns`. Only durations come from the server, whose clock is
-    not ours; where it says nothing its queue and its inference stay in the network's part.
+    not ours; where it says nothing its queue and its inference stay in the network's part. A server that says that it spent
+    more than the whole trip has not measured this trip, and is taken to have said nothing.
     """
+    if spent.total_ns > ended_ns - ready_ns:
+        spent = Spent()
     return InferenceTimes(
         began_ns,
         ended_ns,
-        network_ns=max(0, ended_ns - ready_ns - spent.total_ns),
+        network_ns=ended_ns - ready_ns - spent.total_ns,
         queue_ns=spent.queue_ns,
         preprocess_ns=ready_ns - began_ns + spent.preprocess_ns,
         postprocess_ns=spent.postprocess_ns,

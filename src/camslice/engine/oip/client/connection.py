@@ -6,6 +6,8 @@ channel's one thread calls back. No event loop stands between a frame and the wi
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     import grpc
 
 QUESTION_PATIENCE_S = 5.0
+_LEAST_PATIENCE_S = 1.0
+"""A question that is asked at all has so long: less would say of no server whether it is there."""
 
 OnAnswer = Callable[[Message | EngineError], None]
 """Gets a `ModelInferResponse`, or why there is none."""
@@ -31,8 +35,12 @@ OnAnswer = Callable[[Message | EngineError], None]
 class Connection:
     """A channel to a server. Owns gRPC's channel and its thread until `close`, which ends running calls. Thread-safe."""
 
-    def __init__(self, server: Server) -> None:
-        """Connects with the first call. Raises EngineError when a certificate cannot be read."""
+    def __init__(self, server: Server, until_s: float = math.inf) -> None:
+        """Connects with the first call. Questions are given up at `until_s` (monotonic) at the latest, but for a last one.
+
+        Raises EngineError when a certificate cannot be read.
+        """
+        self._until_s = until_s
         self.address: Address = address_of(server.url)
         self._channel = _channel(self.address, server)
         self._metadata = (("authorization", f"Bearer {server.token}"),) if server.token else ()
@@ -43,7 +51,12 @@ class Connection:
         """Make one call and wait. `fields` are those of its request. Raises what `refusal` makes of a status."""
         request, answer = calls()[call]
         stub = self._channel.unary_unary(f"/{SERVICE}/{call}", response_deserializer=answer.FromString)
-        return self._wait_for(stub, request(**fields).SerializeToString(), patience_s)
+        left_s = max(_LEAST_PATIENCE_S, self._until_s - time.monotonic())
+        return self._wait_for(stub, request(**fields).SerializeToString(), min(patience_s, left_s))
+
+    def settle(self) -> None:
+        """From now on every question has its whole patience."""
+        self._until_s = math.inf
 
     def infer_and_wait(self, request: bytes, patience_s: float) -> Message:
         """Send a serialised `ModelInferRequest`, wait for its `ModelInferResponse`. Raises what `refusal` makes of a status."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from camslice.engine.fitting import fitted
 from camslice.engine.oip.client.batch import OipBatch
 from camslice.engine.oip.client.link import Link
+from camslice.engine.oip.client.session import Session
 from camslice.engine.oip.client.wanted import Wanted
 from camslice.engine.protocol import EngineInfo
 from camslice.engine.slots import Layout
@@ -49,12 +51,12 @@ class OipEngine:
         wanted = Wanted(info, spec, spec.server, layout, spec.max_batch or 1, batches)
         self._wake: Callable[[], None] = _nobody
         self._link = Link(wanted, self._wake_up, patience_s)
-        session = self._link.latest
+        session = self._described = self._link.latest
         self._input = info.input
         self._even = wanted.slots_for(session.offer) is Layout.I420
         self._info = EngineInfo(
             backend="oip (foreign)" if session.offer.foreign else "oip",
-            device=f"{session.server} at {spec.server.url} ({session.way.transport.replace('_', ' ')})",
+            device=_place(session),
             precision="as served",
             input_width=info.input.width,
             input_height=info.input.height,
@@ -67,7 +69,11 @@ class OipEngine:
 
     @property
     def info(self) -> EngineInfo:
-        """What is running; `device` says where, and how pictures get there."""
+        """What is running; `device` says where, and how pictures get there, which may change when the server comes back."""
+        session = self._link.latest
+        if session is not self._described:
+            self._info = replace(self._info, device=_place(session))
+            self._described = session
         return self._info
 
     def fit(self, region: Region) -> Letterbox:
@@ -94,6 +100,10 @@ class OipEngine:
 
     def _wake_up(self) -> None:
         self._wake()
+
+
+def _place(session: Session) -> str:
+    return f"{session.server} at {session.url} ({session.way.transport.replace('_', ' ')})"
 
 
 def _nobody() -> None:

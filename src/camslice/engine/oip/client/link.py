@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
 
+from camslice.engine.oip.client.connection import Connection
 from camslice.engine.oip.client.session import Session
 from camslice.engine.oip.client.wanted import Wanted
 from camslice.fleet.errors import CamsliceError, EngineAwayError, EngineError
@@ -18,7 +20,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 
 
 class Link:
-    """The session in use, or None while the server is away. Thread-safe. Owns the session, and a thread, until `close`.
+    """The session in use, or None while the server is away. Thread-safe. Owns the session, and a thread, until `close`; and
+    the connection of a session that is being made, so that a server which does not answer holds up no `close`.
 
     A session is doubted by whoever finds the server out of reach. The thread then asks the server, and makes a new session
     when it must, with growing pauses up to `LONGEST_PAUSE_S`, for as long as it takes.
@@ -31,6 +34,7 @@ class Link:
         self._closing = threading.Event()
         self._doubted = threading.Event()
         self._lock = threading.Lock()
+        self._connection: Connection | None = None
         self._kept = self._first(patience_s)
         self._session: Session | None = self._kept
         self._offer = self._kept.offer
@@ -59,9 +63,13 @@ class Link:
 
     def close(self) -> None:
         """Hang up. Requests on their way end with EngineAwayError."""
-        self._closing.set()
-        self._session = None
+        with self._lock:
+            self._closing.set()
+            self._session = None
+            latest = self._connection
         self._kept.close()  # which ends the question that the thread may be waiting for
+        if latest is not None:
+            latest.close()  # as this does while it makes a new session
         self._doubted.set()
         self._thread.join()
         self._kept.close()  # perhaps one that it has made meanwhile
@@ -71,7 +79,7 @@ class Link:
         backoff = Backoff(FIRST_PAUSE_S, 1.0)
         while True:
             try:
-                return Session(wanted, self.doubt, self._on_free)
+                return self._new_session(until_s)
             except EngineAwayError as error:
                 if time.monotonic() > until_s:
                     raise EngineError(
@@ -116,8 +124,15 @@ class Link:
 
     def _same_as_before(self) -> Session:
         """A new session with a server that takes and answers what it did. Raises CamsliceError."""
-        session = Session(self._wanted, self.doubt, self._on_free)
+        session = self._new_session()
         if session.offer == self._offer:
             return session
         session.close()
         raise EngineError(f"{self._wanted.server.url} serves {self._wanted.model} otherwise than before; load the model anew")
+
+    def _new_session(self, until_s: float = math.inf) -> Session:
+        with self._lock:
+            if self._closing.is_set():
+                raise EngineAwayError(f"{self._wanted.server.url}: the connection is closed")
+            connection = self._connection = Connection(self._wanted.server, until_s)
+        return Session(connection, self._wanted, self.doubt, self._on_free)

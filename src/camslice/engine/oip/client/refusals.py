@@ -8,6 +8,8 @@ _LATE = {"DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
 """Given up, or refused because the server's queue is full: the frame is dropped, the server goes on."""
 _AWAY = {"UNAVAILABLE", "CANCELLED", "NOT_FOUND", "ABORTED"}
 """No connection, a model that is being loaded again, or a region that a restarted server has forgotten."""
+_TOO_LARGE = "larger than max"
+"""gRPC's own words for a message beyond a server's limit, under the code that servers use for a full queue."""
 _LAST_ERROR = "last error:"
 
 
@@ -23,15 +25,25 @@ def refusal(url: str, code: str, details: str, *, hurried: bool = True) -> Engin
     reason = _reason(details) or code
     if code == "DEADLINE_EXCEEDED" and not hurried:
         return EngineAwayError(f"{url}: no answer came in time")
-    if code in _LATE:
+    if code in _LATE and _TOO_LARGE not in reason:
         return TooLateError(f"{url}: {reason}")
     if code in _AWAY:
         return EngineAwayError(f"{url}: {reason}")
-    if code in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
-        return EngineError(f"{url} lets us not in ({reason}); set `server.token` or its certificate.")
     if code == "UNIMPLEMENTED":
         return UnsupportedError(f"{url}: {reason} (unimplemented)")
-    return EngineError(f"{url}: {reason} ({code.lower().replace('_', ' ')})")
+    return EngineError(f"{url}{_mistake(code, reason)}")
+
+
+def _mistake(code: str, reason: str) -> str:
+    """What somebody has to correct."""
+    if _TOO_LARGE in reason:
+        return (
+            f": a request is larger than the server takes ({reason}); set a smaller `max_batch` or another `transport:` "
+            "(jpeg, or shared_memory on one host), or have the server take more."
+        )
+    if code in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
+        return f" lets us not in ({reason}); set `server.token` or its certificate."
+    return f": {reason} ({code.lower().replace('_', ' ')})"
 
 
 def _reason(details: str) -> str:

@@ -33,12 +33,21 @@ class Session:
     out of reach, before whoever sent it hears of that.
     """
 
-    def __init__(self, wanted: Wanted, on_lost: Callable[[Session, EngineError], None], on_free: Callable[[], None]) -> None:
-        """Raises EngineAwayError when the server or its model cannot be reached now, EngineError when it never will do."""
+    def __init__(
+        self,
+        connection: Connection,
+        wanted: Wanted,
+        on_lost: Callable[[Session, EngineError], None],
+        on_free: Callable[[], None],
+    ) -> None:
+        """Raises EngineAwayError when the server or its model cannot be reached now, EngineError when it never will do.
+
+        Whoever made the connection may close it meanwhile, which ends this with EngineAwayError.
+        """
         self._wanted = wanted
         self._on_lost = on_lost
         self._late_in_a_row = 0
-        self._connection = Connection(wanted.server)
+        self._connection = connection
         try:
             self.server = self._server_name()
             self.offer = self._offer()
@@ -58,6 +67,12 @@ class Session:
         except BaseException:
             self.close()
             raise
+        connection.settle()
+
+    @property
+    def url(self) -> str:
+        """Where the server is, as declared."""
+        return self._connection.address.url
 
     def send(self, request: bytes, patience_s: float, on_answer: OnAnswer, *, hurried: bool) -> None:
         """Put a request on the wire. Raises EngineAwayError when the connection is closed."""
@@ -141,12 +156,13 @@ class Session:
         return choose(self._wanted, self.offer, self._connection, self._answer_to)
 
     def _try_once(self, cargo: Cargo) -> None:
-        """A grey picture there and back: what will not work is to be found out now, and the first is the slowest."""
-        outputs_of(self._answer_to(cargo), self._outputs, 1)
+        """A grey picture there and back, and as many as there may be: what will not work is to be found out now."""
+        for count in sorted({1, self._wanted.max_batch}):
+            outputs_of(self._answer_to(cargo, count), self._outputs, count)
 
-    def _answer_to(self, cargo: Cargo) -> Message:
+    def _answer_to(self, cargo: Cargo, count: int = 1) -> Message:
         try:
-            return self._connection.infer_and_wait(self._letterhead.request(cargo.inputs(1)), UNHURRIED_PATIENCE_S)
+            return self._connection.infer_and_wait(self._letterhead.request(cargo.inputs(count)), UNHURRIED_PATIENCE_S)
         except TooLateError as error:
             raise EngineAwayError(str(error)) from None
 

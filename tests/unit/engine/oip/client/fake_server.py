@@ -48,6 +48,10 @@ class FakeServer:
         self.refuse: tuple[grpc.StatusCode, str] | None = None
         self.hold: threading.Event | None = None
         """Until it is set, no request is answered."""
+        self.silent: threading.Event | None = None
+        """Until it is set, nobody is told who this is."""
+        self.most_bytes = -1
+        """The largest message that is taken."""
         self.arrived = threading.Semaphore(0)
         self.spent: dict[str, int] = {}
         self.requests: list[Message] = []
@@ -60,7 +64,8 @@ class FakeServer:
         return f"grpc://127.0.0.1:{self.port}"
 
     def start(self) -> FakeServer:
-        self._server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
+        options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", self.most_bytes)]
+        self._server = grpc.server(ThreadPoolExecutor(8), options=options)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, self._handlers()),))
         self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
         assert self.port
@@ -95,6 +100,9 @@ class FakeServer:
         def serve(request: Message, context: grpc.ServicerContext) -> Message:
             if self.token and dict(context.invocation_metadata()).get("authorization") != f"Bearer {self.token}":
                 context.abort(grpc.StatusCode.UNAUTHENTICATED, "who are you?")
+            if name == "ServerMetadata" and self.silent is not None:
+                self.arrived.release()
+                self.silent.wait(20)
             if name == "ModelInfer":
                 self.requests.append(request)
                 self.arrived.release()

@@ -15,6 +15,7 @@ import pytest
 
 from camslice.engine.make import make_engine
 from camslice.engine.oip.client import session
+from camslice.engine.oip.client.connection import Connection
 from camslice.engine.oip.client.engine import OipEngine
 from camslice.engine.protocol import Batch, InferenceTimes, Outputs
 from camslice.engine.slots import Layout
@@ -294,6 +295,14 @@ def test_a_refusal_means_what_its_status_says(
     assert asked(engine, [10]).error is None
 
 
+def test_a_request_larger_than_the_server_takes_is_a_mistake_and_not_late(server: FakeServer, engines: list[OipEngine]) -> None:
+    engine = at(server, engines)
+    server.refuse = (grpc.StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max (4711 vs. 1000)")
+    error = asked(engine, [10], time.monotonic_ns() + 10_000_000_000).error
+    assert type(error) is EngineError
+    assert all(piece in str(error) for piece in ("4711 vs. 1000", "`max_batch`", "`transport:`"))
+
+
 def test_a_complaint_about_our_shared_memory_means_that_the_server_was_restarted(
     server: FakeServer, engines: list[OipEngine]
 ) -> None:
@@ -378,6 +387,56 @@ def test_a_batch_on_loan_when_the_server_goes_can_still_be_given_back(server: Fa
     on_loan.release()
 
 
+def test_the_way_that_pictures_go_is_told_of_the_session_in_use(server: FakeServer, engines: list[OipEngine]) -> None:
+    engine = at(server, engines)
+    assert "(shared memory)" in engine.info.device
+    server.stop()
+    server.shared_memory = False
+    batch, lost = acquired(engine), Answer()
+    batch.start(1, lost, None)
+    lost.wait()
+    server.start()
+    assert asked(engine, [30]).error is None
+    assert "(shared memory)" not in engine.info.device
+
+
+def test_closing_hangs_up_on_a_server_that_does_not_answer(
+    server: FakeServer, engines: list[OipEngine], caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = at(server, engines)
+    server.stop()
+    server.silent = threading.Event()
+    batch, lost = acquired(engine), Answer()
+    batch.start(1, lost, None)
+    lost.wait()
+    for _ in server.requests:
+        assert server.arrived.acquire(timeout=PATIENCE_S)
+    server.start()
+    assert server.arrived.acquire(timeout=PATIENCE_S), "it is asked who it is"
+    engine.close()
+    server.silent.set()
+    assert "no answer came in time" not in caplog.text
+
+
+def test_a_question_at_the_start_has_the_patience_that_is_left(server: FakeServer) -> None:
+    server.silent = threading.Event()
+    connection = Connection(Server(server.url), until_s=time.monotonic())
+    failed: list[EngineError] = []
+
+    def ask() -> None:
+        try:
+            connection.ask("ServerMetadata", patience_s=60.0)
+        except EngineError as error:
+            failed.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asking.join(15)
+    server.silent.set()
+    assert len(failed) == 1
+    connection.close()
+
+
 def test_a_server_that_comes_back_otherwise_is_not_used(server: FakeServer, engines: list[OipEngine]) -> None:
     engine = at(server, engines)
     server.stop()
@@ -444,6 +503,15 @@ def test_a_model_that_is_another_there_is_refused(
     with pytest.raises(EngineError) as caught:
         at(servers[0], engines)
     assert all(piece in str(caught.value) for piece in pieces), caught.value
+
+
+def test_the_largest_batch_is_tried_at_the_start(servers: list[FakeServer], engines: list[OipEngine]) -> None:
+    servers.append(FakeServer())
+    servers[0].most_bytes = 3000
+    servers[0].start()
+    with pytest.raises(EngineError, match=r"larger than the server takes \(.* vs\. 3000\)\); set a smaller `max_batch`"):
+        at(servers[0], engines, Transport.INLINE, max_batch=4)
+    assert asked(at(servers[0], engines, Transport.INLINE), [10]).error is None
 
 
 def test_a_batch_larger_than_the_model_takes_is_refused(servers: list[FakeServer], engines: list[OipEngine]) -> None:

@@ -109,5 +109,9 @@ def test_the_parts_of_a_round_trip_add_up(encoding: int, trip: int, queue: int, 
     parts = (times.network_ns, times.queue_ns, times.preprocess_ns, times.inference_ns, times.postprocess_ns)
     assert sum(parts) == encoding + trip
     assert times.network_ns >= 0
-    if spent.total_ns <= trip:
-        assert times.inference_ns == inference
+    assert times.inference_ns == (inference if spent.total_ns <= trip else 0)
+
+
+def test_a_server_that_spent_more_than_the_whole_trip_has_said_nothing() -> None:
+    times = times_of(0, 1_000, 11_000, Spent(queue_ns=9_000, preprocess_ns=1_000, inference_ns=2_000))
+    assert (times.queue_ns, times.preprocess_ns, times.inference_ns, times.network_ns) == (0, 1_000, 0, 10_000)
