@@ -18,7 +18,7 @@ from camslice.video.feed import ConnectionLostError, CorruptPacketError, Decoded
 from camslice.video.frame import Frame, FrameStamp
 from camslice.video.live_clock import LiveClock
 from camslice.video.pacing import NS_PER_S, DueClock, Outage
-from camslice.video.playback import PlaybackClock
+from camslice.video.playback import PlaybackClock, SkippedFrames
 from camslice.video.ring import PacketRing
 from camslice.video.sources.open import open_source
 from camslice.video.sources.request import SourceRequest, Timeouts
@@ -80,6 +80,7 @@ class Camera:
         self._stop = StopSignal()
         self._thread = threading.Thread(target=self._run, name=f"camera {spec.name}", daemon=True)
         self._due = DueClock(spec.fps)
+        self._skipped = SkippedFrames()
         self._outage: Outage | None = None
         self._state: CameraState | None = None
         self._reason = ""
@@ -238,7 +239,7 @@ class Camera:
             self._listener.on_missed(frames)
 
     def _tell_skipped(self, skipped_ns: int) -> None:
-        self._tell_missed(int(skipped_ns * self._due.rate_fps / NS_PER_S))
+        self._tell_missed(self._skipped.take(skipped_ns, self._due.rate_fps))
 
     def _report_decoded(self) -> None:
         if self._decoded:

@@ -6,6 +6,7 @@ A thread that is late keeps the schedule, so that its lateness is seen as latenc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from camslice.video.capture_clock import CaptureTime
@@ -13,6 +14,28 @@ from camslice.video.feed import PacketTime
 from camslice.video.timeline import Timeline
 
 MAX_LATE_NS = 3_000_000_000
+_ROUNDING = 1e-9
+"""Of a frame: what adding up fractions may lose."""
+
+
+class SkippedFrames:
+    """Turns skipped time into whole frames. What is left of a frame counts with the time skipped next, so that nothing is lost
+    at low rates, where a skip is shorter than the interval between two frames.
+
+    >>> skipped = SkippedFrames()
+    >>> [skipped.take(3_000_000_000, 0.5) for _ in range(4)]
+    [1, 2, 1, 2]
+    """
+
+    def __init__(self) -> None:
+        self._left = 0.0
+
+    def take(self, skipped_ns: int, rate_fps: float) -> int:
+        """How many frames have been missed that no earlier call has told."""
+        self._left += skipped_ns / 1e9 * rate_fps
+        whole = math.floor(self._left + _ROUNDING)
+        self._left -= whole
+        return whole
 
 
 class PlaybackClock:
