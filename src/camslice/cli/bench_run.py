@@ -41,13 +41,13 @@ def run_bench(asked: Asked, *, page: Path | None, accept_licence: frozenset[str]
         return report
 
     with _progress(len(loads) * question.rounds) as (say, on_trial):
-        refuse_what_memory_cannot_hold(loads, question, measured_private_mb(question, signals.wait))
+        broken = refuse_what_memory_cannot_hold(loads, question, measured_private_mb(question, signals.wait))
 
         def note(rows: Sequence[Row]) -> None:
             on_trial()
             reported(rows)
 
-        rows = measure(loads, question, signals.wait, say=say, on_trial=note)
+        rows = measure(loads, question, signals.wait, say=say, on_trial=note, broken=broken)
     report = reported(rows)
     if as_json:
         print_json(report)

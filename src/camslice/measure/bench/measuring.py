@@ -38,14 +38,17 @@ def measure(
     say: Callable[[Load, str], None] = lambda _load, _words: None,
     on_trial: Callable[[Sequence[Row]], None] = lambda _rows: None,
     run: RunTrial = this_machine,
+    broken: Sequence[tuple[Load, str]] = (),
 ) -> list[Row]:
     """Measure every load in each round, until done or asked to stop (`wait`). Rows come back in the order of the loads.
 
     Every other round goes backwards, so that no row is always measured after the same other one.
     A load that cannot be measured keeps its reason and costs the others nothing; a stop leaves what was measured until then.
+    So does one of the `broken` loads, which are known not to start, and why.
     `on_trial` is told after each trial what there is so far.
     """
-    rows = [Row(load, question.rounds) for load in loads]
+    why = {id(load): reason for load, reason in broken}
+    rows = [Row(load, question.rounds, failure=why.get(id(load))) for load in loads]
     for turn in range(question.rounds):
         for row in rows if turn % 2 == 0 else reversed(rows):
             if wait(0):

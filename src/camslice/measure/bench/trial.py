@@ -67,7 +67,7 @@ class Trial:
     `cpu_cores` counts all of them, `processes` the pods' and the engine processes. `unpublished` results were analysed, and
     lost before they were gathered. `pods_down` had no process when memory was looked at, so it is that of the others.
     `negative_stages`: results of the window with a stage below 0 ms, a defect of the stamps. `problem`: what a model had at
-    the end of the window.
+    the end of the window. `engine_private_mb` is what processes that are no pods share with nobody.
     """
 
     seconds: float
@@ -87,6 +87,7 @@ class Trial:
     pods_down: int = 0
     negative_stages: int = 0
     problem: str | None = None
+    engine_private_mb: float = 0.0
 
 
 class Runner(Protocol):
@@ -261,6 +262,7 @@ class _Running:
             sum(pod.pid is None for pod in pods),
             self._gathering.negative_stages,
             next((life.problem for life in self._runner.models().values() if life.problem), None),
+            sum(private_mb(pid) for pid in set(pids) - {pod.pid for pod in pods}),
         )
 
     def end(self) -> None:

@@ -69,6 +69,13 @@ def test_a_row_that_fails_keeps_its_reason_and_the_others_go_on() -> None:
     assert (Topology.POOLED, 2, 1) not in bench.ran
 
 
+def test_a_load_that_is_known_not_to_start_is_not_tried() -> None:
+    bench = Bench()
+    rows = measure(LOADS, QUESTION, bench.wait, run=bench.run, broken=[(LOADS[1], "the model does not load there")])
+    assert [row.problem for row in rows] == [None, "the model does not load there", None]
+    assert (Topology.SLICED, 2, 0) not in bench.ran
+
+
 def test_a_row_that_fails_later_keeps_what_was_measured() -> None:
     row = Bench(fails=Topology.POOLED, fails_in=1).measured(rounds=3)[2]
     assert (len(row.trials), row.partial, row.problem) == (1, True, "the pod did not start")
