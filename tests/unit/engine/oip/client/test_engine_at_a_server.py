@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -173,7 +174,7 @@ def test_without_shared_memory_the_faster_of_two_ways_is_taken(servers: list[Fak
     assert names.count("i420") >= 6
     assert names.count("jpeg") >= 6
     assert any(f"({way})" in engine.info.device for way in ("inline", "jpeg"))
-    assert not list(SHARED.glob("camslice-*"))
+    assert not list(SHARED.glob(f"camslice-{os.getpid()}-*"))
 
 
 def test_a_way_that_is_asked_for_and_cannot_be_had_is_one_sentence(servers: list[FakeServer], engines: list[OipEngine]) -> None:
@@ -182,7 +183,7 @@ def test_a_way_that_is_asked_for_and_cannot_be_had_is_one_sentence(servers: list
         at(servers[0], engines, Transport.JPEG)
     with pytest.raises(EngineError, match="no shared memory here"):
         at(servers[0], engines, Transport.SHARED_MEMORY)
-    assert not list(SHARED.glob("camslice-*"))
+    assert not list(SHARED.glob(f"camslice-{os.getpid()}-*"))
 
 
 def test_a_client_that_is_killed_leaves_no_file(server: FakeServer) -> None:
@@ -369,7 +370,7 @@ def test_a_server_that_goes_away_and_returns_is_found_again(server: FakeServer, 
     assert answer.outputs[0][0, 0, 4] * 255 == pytest.approx(200, abs=0.5)
     assert region not in server.regions
     assert len(server.regions) == 1
-    assert not list(SHARED.glob("camslice-*"))
+    assert not list(SHARED.glob(f"camslice-{os.getpid()}-*"))
 
 
 def test_a_batch_on_loan_when_the_server_goes_can_still_be_given_back(server: FakeServer, engines: list[OipEngine]) -> None:
