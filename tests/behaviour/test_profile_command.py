@@ -58,7 +58,8 @@ def test_a_profile_says_what_a_frame_and_sharing_cost_and_how_many_streams_fit(s
     machine = _AtMost(subject, settings, streams=2)
     profile = measure_profile(subject, settings, machine, Journal(None, {}), Quiet())
     assert parse_profile(profile_text(profile), "profile.json") == profile
-    assert profile.provenances == {Provenance.MEASURED}
+    others = {path.rsplit(".", 1)[-1] for path, figure in profile.figures() if figure.provenance is not Provenance.MEASURED}
+    assert others == {"visits"}, "how often a frame asks the engine follows from how camslice is built"
     assert profile.provenance is Provenance.MEASURED
     assert profile.model.sha256 == subject.info.sha256
     assert {stage.stage for stage in profile.stages} == {"preprocess", "inference", "postprocess"}
@@ -75,7 +76,7 @@ def test_a_profile_says_what_a_frame_and_sharing_cost_and_how_many_streams_fit(s
         assert parts == pytest.approx(point.total_ms.value, rel=0.01, abs=0.2)
         assert point.histograms["total"].histogram().n > 0
     (capacity,) = profile.capacity
-    (trial,) = capacity.trials
+    trial = capacity.trials[0]  # a machine that is slow just now may need a second one
     assert trial.streams == 2
     assert trial.frames > 0
     assert {"cpu", "decode", "inference", "memory"} <= trial.busy.keys()
