@@ -17,6 +17,7 @@ import numpy as np
 
 from camslice.engine.batch_pool import BatchPool
 from camslice.engine.fitting import fitted
+from camslice.engine.openvino_core import openvino_core
 from camslice.engine.protocol import EngineInfo, InferenceTimes, OnDone, Outputs
 from camslice.engine.slots import Layout, SlotArrays
 from camslice.engine.telemetry import switch_off_telemetry
@@ -237,7 +238,7 @@ def compiled_model(
 
     from camslice.engine.openvino_graph import with_u8_input
 
-    core = ov.Core()
+    core = openvino_core()
     kinds = {available.split(".")[0] for available in core.available_devices} | {"AUTO", "MULTI"}
     if device.split(".", maxsplit=1)[0].split(":", maxsplit=1)[0] not in kinds:
         raise EngineError(

@@ -6,6 +6,7 @@ import os
 from importlib.metadata import distributions, version
 from pathlib import Path
 
+from camslice.engine.openvino_core import openvino_core
 from camslice.engine.telemetry import ONNXRUNTIME_SWITCH, switch_off_telemetry
 from camslice.measure.checks import Check
 from camslice.measure.machine import nvidia_devices
@@ -62,10 +63,7 @@ def opencv() -> Check:
 
 def openvino() -> Check:
     """The default engine and the devices it sees."""
-    switch_off_telemetry()
-    import openvino as ov
-
-    devices = list(ov.Core().available_devices)
+    devices = list(openvino_core().available_devices)
     fix = None if devices else "Reinstall openvino: pip install --force-reinstall openvino"
     return Check.of("openvino", f"{version('openvino')} on {', '.join(devices) or 'no device'}", fix=fix)
 

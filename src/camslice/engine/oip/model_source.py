@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from camslice.engine.make import make_engine
 from camslice.engine.oip.descriptions import TensorMetadata
+from camslice.engine.openvino_core import openvino_core
 from camslice.engine.protocol import Engine
 from camslice.engine.slots import Layout
 from camslice.fleet.errors import EngineError
@@ -56,7 +57,7 @@ def raw_outputs(info: ModelInfo) -> tuple[TensorMetadata, ...]:
 
     batch = -1 if info.input.dynamic_batch else 1
     try:
-        network = ov.Core().read_model(info.path)
+        network = openvino_core().read_model(info.path)
         network.reshape({network.inputs[0]: ov.PartialShape([batch, 3, info.input.height, info.input.width])})
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
