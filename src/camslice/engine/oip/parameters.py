@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from camslice.engine.oip.messages import OipError, Parameter, SharedMemory, Status
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 _REGION, _OFFSET, _BYTE_SIZE = "shared_memory_region", "shared_memory_offset", "shared_memory_byte_size"
 
@@ -28,6 +32,20 @@ def shared_memory(tensor: str, parameters: Mapping[str, Parameter]) -> SharedMem
 def shared_memory_parameters(place: SharedMemory) -> dict[str, Parameter]:
     """The parameters that say where a tensor lies."""
     return {_REGION: place.region, _OFFSET: place.offset, _BYTE_SIZE: place.byte_size}
+
+
+def put_parameters(target: Mapping[str, Message], parameters: Mapping[str, Parameter]) -> None:
+    """Set parameters in a message's map, in place: protobuf copies every message that is handed to it."""
+    for name, value in parameters.items():
+        setattr(target[name], _choice(value), value)
+
+
+def _choice(value: Parameter) -> str:
+    if isinstance(value, bool):
+        return "bool_param"
+    if isinstance(value, int):
+        return "int64_param"
+    return "double_param" if isinstance(value, float) else "string_param"
 
 
 def _is_size(value: Parameter | None) -> bool:

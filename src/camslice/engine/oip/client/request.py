@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from google.protobuf.message import Message
-
 from camslice.engine.oip.descriptors import message_class
 from camslice.engine.oip.messages import Parameter, Tensor
-from camslice.engine.oip.parameters import shared_memory_parameters
+from camslice.engine.oip.parameters import put_parameters, shared_memory_parameters
 
 _RAW_CONTENTS = b"\x3a"
 """The key of `raw_input_contents`: field 7, bytes."""
@@ -29,28 +27,15 @@ class Letterhead:
         if timeout_us is not None:
             parameters["timeout"] = timeout_us
         head = message_class("ModelInferRequest")(model_name=self.model)
-        _fill(head.parameters, parameters)
+        put_parameters(head.parameters, parameters)
         for tensor in inputs:
             described = head.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
             if tensor.shared_memory is not None:
-                _fill(described.parameters, shared_memory_parameters(tensor.shared_memory))
+                put_parameters(described.parameters, shared_memory_parameters(tensor.shared_memory))
         for name in self.outputs:
             head.outputs.add(name=name)
         raw = [tensor.data for tensor in inputs if tensor.shared_memory is None]
         return b"".join([head.SerializeToString(), *_contents(raw)])
-
-
-def _fill(target: Mapping[str, Message], parameters: Mapping[str, Parameter]) -> None:
-    for name, value in parameters.items():
-        choice = target[name]
-        if isinstance(value, bool):
-            choice.bool_param = value
-        elif isinstance(value, int):
-            choice.int64_param = value
-        elif isinstance(value, float):
-            choice.double_param = value
-        else:
-            choice.string_param = value
 
 
 def _contents(raw: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:

@@ -21,7 +21,7 @@ from camslice.engine.oip.messages import (
     Tensor,
 )
 from camslice.engine.oip.over_grpc.structure import check_structure
-from camslice.engine.oip.parameters import shared_memory, shared_memory_parameters
+from camslice.engine.oip.parameters import put_parameters, shared_memory, shared_memory_parameters
 from camslice.engine.oip.wire_limits import WireLimits
 
 _TYPED = {
@@ -64,15 +64,12 @@ def read_request(message: Message, remaining_s: float | None) -> InferRequest:
 
 def response_message(response: InferResponse) -> Message:
     """The answer as a `ModelInferResponse`; tensors that are not in shared memory are raw."""
-    message = message_class("ModelInferResponse")(
-        model_name=response.model,
-        model_version=response.version,
-        id=response.id,
-        parameters=_choices(response.parameters),
-    )
+    message = message_class("ModelInferResponse")(model_name=response.model, model_version=response.version, id=response.id)
+    put_parameters(message.parameters, response.parameters)
     for tensor in response.outputs:
-        place = {} if tensor.shared_memory is None else shared_memory_parameters(tensor.shared_memory)
-        message.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape, parameters=_choices(place))
+        output = message.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+        if tensor.shared_memory is not None:
+            put_parameters(output.parameters, shared_memory_parameters(tensor.shared_memory))
         # Raw contents are matched to outputs by their order, so one in shared memory has an empty element.
         message.raw_output_contents.append(bytes(tensor.data))
     return message
@@ -80,7 +77,8 @@ def response_message(response: InferResponse) -> Message:
 
 def stream_error(error: OipError, request_id: str) -> Message:
     """How a stream says that a request was not answered; parameter `status` has the reason as one of few words."""
-    about = message_class("ModelInferResponse")(id=request_id, parameters=_choices({"status": error.status.value}))
+    about = message_class("ModelInferResponse")(id=request_id)
+    put_parameters(about.parameters, {"status": error.status.value})
     return message_class("ModelStreamInferResponse")(error_message=str(error), infer_response=about)
 
 
@@ -100,7 +98,8 @@ def _inputs(message: Message) -> tuple[Tensor, ...]:
 
 
 def _place(tensor: Message) -> SharedMemory | None:
-    return shared_memory(tensor.name, _parameters(tensor.parameters))
+    parameters = tensor.parameters
+    return shared_memory(tensor.name, _parameters(parameters)) if parameters else None
 
 
 def _data(tensor: Message, raw: Iterator[bytes] | None) -> bytes:
@@ -125,16 +124,3 @@ def _parameters(fields: Mapping[str, Message]) -> dict[str, Parameter]:
             raise OipError(Status.INVALID_ARGUMENT, f"parameter {name!r} has no value.")
         found[name] = getattr(field, choice)
     return found
-
-
-def _choices(parameters: Mapping[str, Parameter]) -> dict[str, Message]:
-    choice = message_class("InferParameter")
-    return {name: choice(**{_choice(value): value}) for name, value in parameters.items()}
-
-
-def _choice(value: Parameter) -> str:
-    if isinstance(value, bool):
-        return "bool_param"
-    if isinstance(value, int):
-        return "int64_param"
-    return "double_param" if isinstance(value, float) else "string_param"
