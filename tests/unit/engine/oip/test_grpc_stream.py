@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import cast
 
 import grpc
 import pytest
@@ -14,7 +16,9 @@ from google.protobuf.message import Message
 
 from camslice.engine.oip.descriptors import SERVICE, message_class
 from camslice.engine.oip.messages import OipError, Status
+from camslice.engine.oip.over_grpc.stream import InferStreams
 from camslice.engine.oip.server import OipServer
+from camslice.engine.oip.unwritten import Unwritten
 from tests.unit.engine.oip.fake_service import PATIENCE_S, FakeService
 from tests.unit.engine.oip.servers import LIMITS, grpc_client, infer_message, serving
 
@@ -116,6 +120,31 @@ def test_a_client_that_leaves_in_the_middle_does_no_harm(service: FakeService, s
         waiting.answer()
         service.hold = False
         assert client.call("ModelInfer", infer_message()).outputs
+
+
+class LeftContext:
+    """A call whose client has left before gRPC has noticed: reading waits, writing fails."""
+
+    def __init__(self, body: bytes) -> None:
+        self._bodies = [body, body]
+        self.writes = 0
+
+    async def read(self) -> bytes:
+        if not self._bodies:
+            await asyncio.Event().wait()
+        return self._bodies.pop()
+
+    async def write(self, _: bytes) -> None:
+        self.writes += 1
+        raise grpc.aio.InternalError
+
+
+def test_a_client_that_has_left_is_nothing_to_tell_of(service: FakeService, caplog: pytest.LogCaptureFixture) -> None:
+    context = LeftContext(infer_message().SerializeToString())
+    streams = InferStreams(service, LIMITS, Unwritten(LIMITS.unwritten_bytes))
+    asyncio.run(asyncio.wait_for(streams.serve(cast("grpc.aio.ServicerContext", context)), PATIENCE_S))
+    assert context.writes == 1
+    assert caplog.text == ""
 
 
 def test_a_server_that_stops_answers_what_a_stream_has_asked_for(

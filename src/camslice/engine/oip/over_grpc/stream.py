@@ -41,6 +41,8 @@ class InferStreams:
             self._readers.add(reader)
             reader.add_done_callback(self._readers.discard)
             stream.on_given_up(reader.cancel)
+        if stream.client_gone:
+            return
         if stream.given_up:
             raise OipError(Status.TOO_LATE, f"an answer was not read within {self._limits.read_s:g} s.")
         if reader.cancelled():
@@ -65,6 +67,7 @@ class _Stream:
         self._few_unwritten.set()
         self._give_up: Callable[[], object] = bool
         self.given_up = False
+        self.client_gone = False
 
     def on_given_up(self, give_up: Callable[[], object]) -> None:
         """Have this called when the client does not read its answers."""
@@ -113,9 +116,14 @@ class _Stream:
 
     async def _write(self, message: Message) -> None:
         async with self._writing:  # gRPC allows one write at a time
-            if not self.given_up:
+            if self.given_up or self.client_gone:
+                return
+            try:
                 async with asyncio.timeout(self._limits.read_s):
                     await self._context.write(message.SerializeToString())
+            except grpc.aio.InternalError:  # that is how gRPC says it, when it has not yet ended the call itself
+                self.client_gone = True
+                self._give_up()
 
     def _hold(self, response: InferResponse) -> Callable[[], None]:
         """Count an answer until what is returned is called. Raises OipError (OVERLOADED)."""
