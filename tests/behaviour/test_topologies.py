@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,7 +55,9 @@ def live_again(run: Run) -> None:
 
 
 def leftovers() -> set[str]:
-    return {path.name for path in SHARED_MEMORY.glob("camslice-*")} if SHARED_MEMORY.is_dir() else set()
+    """Named shared memory of clients of the protocol, which should have no name but for a moment."""
+    named = SHARED_MEMORY.iterdir() if SHARED_MEMORY.is_dir() else ()
+    return {path.name for path in named if re.fullmatch(r"camslice-\d+-[0-9a-f]{16}", path.name)}
 
 
 @every_topology
