@@ -10,6 +10,7 @@ from functools import partial
 
 from camslice.cli.output import print_json, stderr, stdout
 from camslice.cli.signals import Signals
+from camslice.engine.heap import bound_heap
 from camslice.engine.oip.described import model_statistics
 from camslice.engine.oip.descriptions import ModelStatistics, Sum
 from camslice.engine.oip.limits import Limits
@@ -63,6 +64,7 @@ def run_server(
     found: Found, doors: Doors, limits: Limits, *, threads: int | None, max_message_bytes: int | None, as_json: bool
 ) -> int:
     """Serve until stopped; returns the exit code. Raises CamsliceError when a port or a model cannot be had."""
+    bound_heap()
     signals = Signals()
     started_s = time.monotonic()
     service = Service(_repository(found, threads or inference_threads()), limits)
