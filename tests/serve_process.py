@@ -19,7 +19,7 @@ PATIENCE_S = 60.0
 
 
 class ServeProcess:
-    """A running server, as a context manager. `grpc` and `http` are its addresses."""
+    """A running server, as a context manager. `grpc` and `http` are its addresses, `pid` is its process."""
 
     def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         usual = () if "--grpc" in arguments else ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0")
@@ -31,7 +31,7 @@ class ServeProcess:
             text=True,
             env=os.environ | {"NO_COLOR": "1"} | dict(environment or {}),
         )
-        self.grpc, self.http = "", ""
+        self.grpc, self.http, self.pid = "", "", self._process.pid
 
     def __enter__(self) -> ServeProcess:
         until_s = time.monotonic() + PATIENCE_S
