@@ -12,7 +12,7 @@ from tests.soak.fuzz.bends import bend
 from tests.soak.fuzz.drafts import good_draft
 from tests.soak.fuzz.models import STEADY, STORMED
 from tests.soak.fuzz.target import TOKEN, Target
-from tests.soak.fuzz.values import bent_json, integer, json_value, mutated, noise, word
+from tests.soak.fuzz.values import bent_json, integer, json_bytes, json_value, mutated, noise, word
 from tests.soak.fuzz.wire import as_json, json_text
 
 INFER = f"/v2/models/{STEADY}/infer"
@@ -40,7 +40,7 @@ def spoiled_fields(target: Target, chance: Random) -> None:
 def spoiled_json(target: Target, chance: Random) -> None:
     """JSON of the wrong shape, or none."""
     asked, behind = as_json(good_draft(chance, STEADY), chance)
-    header = json_text(bent_json(asked, chance))
+    header = json_bytes(bent_json(asked, chance), chance)
     if chance.random() < 0.3:
         header = mutated(header, chance)
     target.http("POST", INFER, header + behind, {HEADER: str(len(header))} if chance.random() < 0.9 else {})
