@@ -74,7 +74,7 @@ def test_detect_prints_paths_with_brackets_as_they_are(here: Path) -> None:
         (["notes.txt"], "notes.txt is no picture that can be read"),
         (["empty.png"], "empty.png is no picture that can be read"),
         (["."], "cannot read the picture .: Is a directory"),
-        (["bright.png", "--engine", "abacus"], "--engine abacus: choose one of openvino, onnxruntime."),
+        (["bright.png", "--engine", "abacus"], "--engine abacus: choose one of openvino, onnxruntime, ultralytics."),
         (["bright.png", "--precision", "fp7"], "--precision fp7: choose one of auto, bf16, fp32."),
         (["bright.png", "--out", "notes.txt"], "--out notes.txt: cannot write bright.jpg"),
         (["bright.png", "other/bright.png", "--out", "out"], "bright.png and other/bright.png would both become bright.jpg"),
@@ -124,7 +124,7 @@ def test_eval_prints_a_table_for_people(here: Path) -> None:
     [
         (["nowhere"], "data set nowhere: cannot read instances.json: No such file or directory"),
         (["bright.png"], "data set bright.png: cannot read instances.json: Not a directory"),
-        (["labelled", "--engine", "abacus"], "--engine abacus: choose one of openvino, onnxruntime."),
+        (["labelled", "--engine", "abacus"], "--engine abacus: choose one of openvino, onnxruntime, ultralytics."),
         (["strange"], "none of its classes (thing, ...) is labelled in strange/instances.json"),
     ],
 )

@@ -23,20 +23,20 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def model_on_pictures(model: str, confidence: float, nms_iou: float, engine: str, precision: str) -> ModelSpec:
-    """The model as these options declare it. Raises CamsliceError for a choice that does not exist."""
+    """The model as these options declare it, computed here. Raises CamsliceError for a choice that does not exist."""
     return ModelSpec(
         model,
         model,
         confidence=confidence,
         nms_iou=nms_iou,
-        backend=one_of(Backend, engine, "--engine"),
+        backend=one_of(Backend, engine, "--engine", but=Backend.OIP),
         precision=one_of(Precision, precision, "--precision"),
     )
 
 
-def one_of(choices: type[Choice], value: str, option: str) -> Choice:
-    """The choice that an option names. Raises CamsliceError with those there are."""
-    try:
-        return choices(value)
-    except ValueError as error:
-        raise CamsliceError(f"{option} {value}: choose one of {', '.join(choices)}.") from error
+def one_of(choices: type[Choice], value: str, option: str, but: Choice | None = None) -> Choice:
+    """The choice that an option names, any `but` that one. Raises CamsliceError with those there are."""
+    offered = [choice for choice in choices if choice is not but]
+    if value not in offered:
+        raise CamsliceError(f"{option} {value}: choose one of {', '.join(offered)}.")
+    return choices(value)

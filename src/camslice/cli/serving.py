@@ -23,7 +23,7 @@ from camslice.engine.oip.tls import Tls
 from camslice.engine.oip.wire_limits import WireLimits
 from camslice.engine.threads import inference_threads
 from camslice.fleet.errors import FleetError, MachineError
-from camslice.fleet.types import Backend, ModelSpec
+from camslice.fleet.types import ModelSpec
 from camslice.models.model import ModelInfo
 
 INTERRUPTED = 130
@@ -95,8 +95,6 @@ def run_server(
 def _repository(found: Found, threads: int) -> ModelRepository:
     repository = ModelRepository()
     for info, spec in found:
-        if spec.backend is Backend.OIP:
-            raise FleetError("--engine oip: a server computes what it serves itself; choose another engine.")
         if info.name in repository.names():
             raise FleetError(f"two models are called {info.name!r}: rename the file of one, its name is what clients ask for.")
         repository.add(info.name, partial(model_source, info, spec, threads=threads))
