@@ -80,6 +80,8 @@ def _by_pods() -> Iterator[str]:
     names = {
         "sliced": "camslice, a pod per camera",
         "pooled": "camslice, all cameras in one pod",
+        "sliced fp32": "camslice in FP32, a pod per camera",
+        "pooled fp32": "camslice in FP32, all cameras in one pod",
         "theirs": "engine ultralytics, a pod per camera",
         "best": "engine ultralytics, OpenVINO, one pod",
         "as-found": "Ultralytics alone, a process per camera",
@@ -87,15 +89,16 @@ def _by_pods() -> Iterator[str]:
     figures = {"fps": "{median:.1f}", "p95_ms": "{median:.0f}", "memory_mb_per_camera": "{median:.0f}"}
     yield "### By numbers of pods\n"
     yield (
-        f"A closed loop: each camera takes its next frame when it has the answer to the last. Medians of {result['rounds']} "
-        f"turns of {result['seconds_per_turn']:g} s; the systems take turns, all on the same weights ({result['weights']}), "
+        f"A closed loop: each camera takes its next frame when it has the answer to the last. Medians; {result['rounds']} "
+        f"turn(s) of {result['seconds_per_turn']:g} s each; the systems take turns, all on the same weights ({result['weights']}), "
         f"clip and input of {result['input'][0]} x {result['input'][1]} px (`benchmarks/ultralytics_pods.py`).\n"
     )
     yield table(
-        ("system", "cameras", "frames/s", "p95 ms", "MB of PSS per camera"),
+        ("system", "precision", "cameras", "frames/s", "p95 ms", "MB of PSS per camera"),
         [
             (
                 names[row["system"]],
+                row["precision"] or "",
                 str(row["pods"]),
                 *(words.format(**row[name]) if row[name] else "; ".join(row["problems"]) for name, words in figures.items()),
             )

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from benchmarks import ultralytics_pods, ultralytics_worker
 from benchmarks.ultralytics_pods import Setting, Turn, compare, row
 
+from benchmarks import ultralytics_pods, ultralytics_worker
 from tests.clips import write_clip
 
 SETTING = Setting("python", Path("a.onnx"), Path("a"), Path("a.mp4"), 1.0, (640, 480))
