@@ -91,7 +91,8 @@ def _by_pods() -> Iterator[str]:
     yield (
         f"A closed loop: each camera takes its next frame when it has the answer to the last. Medians; {result['rounds']} "
         f"turn(s) of {result['seconds_per_turn']:g} s each; the systems take turns, all on the same weights "
-        f"({result['weights']}), clip and input of {result['input'][0]} x {result['input'][1]} px (`benchmarks/ultralytics_pods.py`).\n"
+        f"({result['weights']}), clip and input of {result['input'][0]} x {result['input'][1]} px "
+        "(`benchmarks/ultralytics_pods.py`).\n"
     )
     yield table(
         ("system", "precision", "cameras", "frames/s", "p95 ms", "MB of PSS per camera"),
