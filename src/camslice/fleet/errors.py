@@ -37,6 +37,14 @@ class ProfileError(CamsliceError):
     """A profile cannot be read, or is not sound."""
 
 
+class CatalogueError(CamsliceError):
+    """A catalogue cannot be read, or is not sound."""
+
+
+class PlanError(CamsliceError):
+    """A plan cannot be made from what was given, or a plan file cannot be read."""
+
+
 class StoreError(CamsliceError):
     """Results cannot be written where the user wants them."""
 

@@ -123,6 +123,17 @@ class ModelSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamFormat:
+    """What a camera sends: pixels, frames per second of the video itself (not of its analysis), codec, kilobits per second."""
+
+    width: int
+    height: int
+    fps: float
+    codec: str
+    kbps: float
+
+
+@dataclass(frozen=True, slots=True)
 class CameraSpec:
     """A named video source and the rate (frames per second) at which it is to be analysed.
 
@@ -137,6 +148,9 @@ class CameraSpec:
     loop: bool | None = None
     playback_fps: float | None = None
     freshness: Freshness = Freshness.ALL
+    stream: StreamFormat | None = None
+    objective: Objective | None = None
+    """Where it differs from the fleet's; only plans know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +176,48 @@ class JsonlSink:
     path: str
 
 
+class Ingest(StrEnum):
+    """How the cameras' video gets to the nodes."""
+
+    DIRECT = "direct"
+    NAT = "nat"
+    VPN = "vpn"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A machine that nobody measured, taken to be `factor` times as fast as the one of `profile`: assumed, and said so.
+
+    `instance_types` are shell patterns of the catalogue's names.
+    """
+
+    profile: str
+    instance_types: tuple[str, ...]
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What a plan may use. Empty tuples allow everything; `instance_types` are shell patterns of the catalogue's names.
+
+    `spare_nodes`: nodes more than needed (N+1 is 1). `cameras_per_node`: the most cameras that one node's failure may take.
+    `system_pods` names a list of the catalogue: what runs on each node besides our pods.
+    """
+
+    regions: tuple[str, ...] = ("us-east-1",)
+    instance_types: tuple[str, ...] = ()
+    topologies: tuple[Topology, ...] = ()
+    purchases: tuple[str, ...] = ("on_demand",)
+    prefix_delegation: bool = False
+    system_pods: str = "eks"
+    spare_nodes: int = 0
+    cameras_per_node: int | None = None
+    most_shapes: int = 12
+    streams_per_pod: tuple[int, ...] = (1,)
+    ingest: Ingest = Ingest.DIRECT
+    scale: tuple[Scale, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """Everything the user declared. `models` is keyed by name; camera names are unique.
@@ -180,6 +236,7 @@ class Fleet:
     machine: Machine | None = None
     store: Store | None = None
     sinks: tuple[JsonlSink, ...] = ()
+    planning: Planning = Planning()
 
     def camera(self, name: str) -> CameraSpec:
         """The camera of that name; KeyError if there is none."""

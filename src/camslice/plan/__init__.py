@@ -1,0 +1,1 @@
+"""The cheapest fleet that keeps the objective: catalogue, cost, capacity, simulation, optimisation, and why."""

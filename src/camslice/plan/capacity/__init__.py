@@ -1,0 +1,1 @@
+"""What a node can carry of which streams: limits first, then estimates."""

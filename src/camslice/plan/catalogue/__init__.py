@@ -1,0 +1,1 @@
+"""Instance types and what they cost by the hour."""

@@ -1,0 +1,1 @@
+"""What nodes and all that stands around them cost in a month, line by line."""

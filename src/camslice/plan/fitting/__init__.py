@@ -1,0 +1,1 @@
+"""Parameters of the simulation from published or measured tables."""

@@ -1,0 +1,1 @@
+"""Which nodes, how many, and which stream where."""

@@ -1,0 +1,1 @@
+"""One node under load, event by event."""
