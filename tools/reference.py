@@ -78,12 +78,17 @@ def _help(*words: str) -> str:
     return "\n".join(line.rstrip() for line in said.output.strip().splitlines())
 
 
-def _in_order_of_use(schema: Schema, definitions: Mapping[str, Schema]) -> Iterator[tuple[str, Schema]]:
-    for key, value in _properties(schema).items():
+def _in_order_of_use(
+    schema: Schema, definitions: Mapping[str, Schema], parent: str = "", taken: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, Schema]]:
+    """Each mapping under the key that holds it, with the key around it where an outer mapping has that name already."""
+    properties = _properties(schema)
+    for key, value in properties.items():
         match = re.search(r'"#/\$defs/(\w+)"', json.dumps(value))
         if match:
-            yield key, definitions[match.group(1)]
-            yield from _in_order_of_use(definitions[match.group(1)], definitions)
+            inner = definitions[match.group(1)]
+            yield f"{key} of {parent}" if key in taken else key, inner
+            yield from _in_order_of_use(inner, definitions, key, taken | properties.keys())
 
 
 def _keys(schema: Schema, definitions: Mapping[str, Schema]) -> Iterator[str]:
@@ -151,7 +156,7 @@ def _value(value: Schema) -> str:
     return (
         ""
         if default is None or isinstance(default, dict | list)
-        else f"`{_number(default) if not isinstance(default, bool) else default}`"
+        else f"`{_number(default) if not isinstance(default, bool) else str(default).lower()}`"
     )
 
 

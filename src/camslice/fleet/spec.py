@@ -17,6 +17,7 @@ from camslice.fleet.errors import FleetError
 from camslice.fleet.spec_cameras import CameraList
 from camslice.fleet.spec_errors import raise_all, sentences
 from camslice.fleet.spec_keys import CameraKeys, FleetKeys, ModelKeys
+from camslice.fleet.spec_planning import planning
 from camslice.fleet.spec_server import ServerDeclarations
 from camslice.fleet.spec_sources import resolved, store_url, weights_path
 from camslice.fleet.types import (
@@ -92,14 +93,20 @@ def parse_camera(
         raise_all(sentences(error, CameraKeys, document))
         raise
     taken = {camera.name: "a camera of this fleet" for camera in fleet.cameras}
-    cameras = CameraList(document, fleet.models, base_dir, environ, taken=taken)
+    cameras = CameraList(document, fleet.models, fleet.objective, base_dir, environ, taken=taken)
     cameras.add(keys, ())
     raise_all(cameras.mistakes)
     return tuple(cameras.cameras)
 
 
 def _fleet(keys: FleetKeys, document: Document, base_dir: Path, environ: Mapping[str, str]) -> Fleet:
-    cameras = CameraList(document, keys.models, base_dir, environ)
+    objective = Objective(
+        keys.objective.latency_ms,
+        keys.objective.percentile,
+        keys.objective.drop_rate,
+        keys.objective.usd_per_camera_month,
+    )
+    cameras = CameraList(document, keys.models, objective, base_dir, environ)
     for index, camera in enumerate(keys.cameras):
         cameras.add(camera, ("cameras", index))
     servers = ServerDeclarations(document, base_dir, environ)
@@ -113,12 +120,7 @@ def _fleet(keys: FleetKeys, document: Document, base_dir: Path, environ: Mapping
             mistakes.append(f"{document.place(('store',))}: {error}.")
     raise_all(mistakes)
     return Fleet(
-        objective=Objective(
-            keys.objective.latency_ms,
-            keys.objective.percentile,
-            keys.objective.drop_rate,
-            keys.objective.usd_per_camera_month,
-        ),
+        objective=objective,
         models={name: _model(name, model, server_of[name], base_dir, environ) for name, model in keys.models.items()},
         cameras=tuple(cameras.cameras),
         pace=Pace(keys.pace),
@@ -128,6 +130,7 @@ def _fleet(keys: FleetKeys, document: Document, base_dir: Path, environ: Mapping
         machine=None if keys.machine is None else Machine(keys.machine.usd_per_hour),
         store=store,
         sinks=tuple(JsonlSink(resolved(sink.jsonl, base_dir, environ)) for sink in keys.sinks),
+        planning=planning(keys.planning),
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
 
-from camslice.fleet.spec_keys import Keys
-from camslice.fleet.spec_values import Allowed
+from camslice.fleet.spec_values import Allowed, Keys
 from camslice.fleet.yaml_lines import KeyPath
 
 

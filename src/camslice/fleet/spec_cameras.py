@@ -7,18 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from camslice.fleet.spec_keys import CameraKeys
+from camslice.fleet.spec_planning import camera_objective, stream_format
 from camslice.fleet.spec_sources import camera_source
 from camslice.fleet.spec_values import LONGEST_NAME
-from camslice.fleet.types import CameraSpec, Freshness
+from camslice.fleet.types import CameraSpec, Freshness, Objective
 from camslice.fleet.yaml_lines import Document, KeyPath
 
 
 @dataclass(slots=True)
 class CameraList:
-    """Collects cameras one entry at a time, and one sentence for each mistake. `models` are the names declared."""
+    """Collects cameras one entry at a time, and one sentence for each mistake. `models` are the names declared,
+    `objective` is the fleet's."""
 
     document: Document
     models: Collection[str]
+    objective: Objective
     base_dir: Path
     environ: Mapping[str, str]
     cameras: list[CameraSpec] = field(default_factory=list)
@@ -44,6 +47,8 @@ class CameraList:
                     loop=keys.loop,
                     playback_fps=keys.playback_fps,
                     freshness=Freshness(keys.freshness),
+                    stream=stream_format(keys.stream),
+                    objective=camera_objective(keys.objective, self.objective),
                 )
             )
 

@@ -15,9 +15,8 @@ from pydantic_core import ErrorDetails
 from camslice.fleet.errors import FleetError
 from camslice.fleet.secrets import redact_address
 from camslice.fleet.spec_allowed import allowed_at, known_keys
-from camslice.fleet.spec_keys import Keys
 from camslice.fleet.spec_refused import refused_key, refused_value
-from camslice.fleet.spec_values import NAME_RULE
+from camslice.fleet.spec_values import NAME_RULE, Keys
 from camslice.fleet.yaml_lines import Document, KeyPath
 
 _MOST_SENTENCES = 20

@@ -8,23 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from camslice.fleet.spec_values import NUMBER, Allowed, Name, Positive, Share, Side, Text, or_else, pair, url_alone
-
-
-class Keys(BaseModel):
-    """A mapping of fleet.yaml: no key but those named, no value but of the kind named."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-        field_title_generator=lambda name, _: name,
-        model_title_generator=lambda keys: keys.__name__.removesuffix("Keys").lower(),
-    )
+from camslice.fleet.spec_planning import CameraObjectiveKeys, PlanningKeys, StreamKeys
+from camslice.fleet.spec_values import NUMBER, Allowed, Keys, Name, Positive, Share, Side, Text, or_else, pair, url_alone
 
 
 class ObjectiveKeys(Keys):
@@ -224,6 +211,18 @@ class CameraKeys(Keys):
         Field(description="How many frames may wait: all that can still make the objective, or only the latest."),
         Allowed("all or latest"),
     ] = "all"
+    stream: Annotated[
+        StreamKeys | None,
+        Field(description="What the camera sends; plans need it, and `camslice probe` finds it out."),
+        Allowed("a mapping such as {width: 1920, height: 1080, fps: 25, codec: h264, kbps: 4000}"),
+    ] = None
+    objective: Annotated[
+        CameraObjectiveKeys | None,
+        Field(
+            description="What is demanded of this camera where it differs from the fleet; plans keep it, `run` does not yet."
+        ),
+        Allowed("keys such as latency_ms, or leave it out"),
+    ] = None
 
 
 class MachineKeys(Keys):
@@ -314,4 +313,5 @@ class FleetKeys(Keys):
         list[SinkKeys],
         Field(description="More places that results are written to."),
         Allowed("a list such as [{jsonl: results.jsonl}]"),
-    ] = []
+    ] = Field(default_factory=list)
+    planning: Annotated[PlanningKeys, Allowed("keys such as regions, or leave it out")] = PlanningKeys()

@@ -20,7 +20,6 @@ _KEYS: Mapping[str, Mapping[str, str]] = {
         "rules": "rules are",
         "masks": "masks are",
         "substream": "substreams are",
-        "stream": "facts about a camera's stream are",
         "policy": "policies are",
     },
     "models": {"policy": "policies are"},

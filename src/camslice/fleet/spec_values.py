@@ -7,12 +7,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 NAME_RULE = "a name of 1 to 63 letters, digits, '_', '.' or '-' that begins with a letter or digit"
 LONGEST_NAME = 63
+
+
+class Keys(BaseModel):
+    """A mapping of fleet.yaml: no key but those named, no value but of the kind named."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        field_title_generator=lambda name, _: name,
+        model_title_generator=lambda keys: keys.__name__.removesuffix("Keys").lower(),
+    )
 
 
 @dataclass(frozen=True, slots=True)

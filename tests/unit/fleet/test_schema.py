@@ -12,8 +12,11 @@ from camslice.fleet.spec_allowed import allowed_at, known_keys
 from camslice.fleet.spec_keys import FleetKeys
 from camslice.fleet.yaml_lines import KeyPath
 
-MAPPINGS: list[KeyPath] = [(), ("objective",), ("models", "any"), ("cameras", 0), ("machine",), ("store",), ("sinks", 0)]
-LATER = ("zones", "rules", "masks", "substream", "stream", "network", "policy")
+MAPPINGS: list[KeyPath] = [
+    (), ("objective",), ("models", "any"), ("cameras", 0), ("machine",), ("store",), ("sinks", 0), ("planning",),
+    ("planning", "scale", 0), ("cameras", 0, "stream"), ("cameras", 0, "objective"),
+]  # fmt: skip
+LATER = ("zones", "rules", "masks", "substream", "network", "policy")
 
 
 def properties(schema: object) -> Iterator[tuple[str, dict[str, object]]]:
