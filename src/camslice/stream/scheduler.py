@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from camslice.engine.protocol import Batch, Engine, InferenceTimes, Outputs
-from camslice.engine.service_time import ServiceTime
 from camslice.fleet.accounting import Fate
 from camslice.fleet.deadlines import DeadlineQueue
 from camslice.fleet.errors import EngineAwayError, TooLateError
 from camslice.fleet.geometry import Letterbox, Region
+from camslice.fleet.service_time import ServiceTime
 from camslice.fleet.stages import StageTimes
 from camslice.models.decoders.protocol import OutputDecoder
 from camslice.models.detections import Detections
@@ -200,7 +200,7 @@ class Scheduler:
         now_ns = self._clock_ns()
         taken: list[Request] = []
         while len(taken) < limit:
-            request, stale = self._queue.take(now_ns, self._expected_service_ns())
+            request, stale = self._queue.take(now_ns, self._service.expected_within(self._latency_ns or 0))
             for late in stale:
                 self._service.doubt()
                 self._ledger.ended(late.row, late.handle, Fate.STALE)
@@ -211,11 +211,6 @@ class Scheduler:
             if self._latency_ns is None and not self._one_at_a_time:
                 self._rooms[request.row].notify()
         return taken
-
-    def _expected_service_ns(self) -> int:
-        """What a frame taken now will still need. Never more than half of the objective, so that one hiccup of the machine
-        cannot make every later frame look hopeless."""
-        return int(min(self._service.expected_ns, (self._latency_ns or 0) / 2))
 
     def _start(self, model: LoadedModel, batch: Batch, taken: Sequence[Request]) -> None:
         taken_ns = self._clock_ns()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from camslice.engine.service_time import ServiceTime
+from camslice.fleet.service_time import ServiceTime
 
 _NEAR_MISS = 0.5
 _DOUBT = 0.99

@@ -1,4 +1,7 @@
-"""How long a frame will probably take once it is taken, so that those that cannot make their deadline are not started."""
+"""How long a frame will probably take once it is taken, so that those that cannot make their deadline are not started.
+
+With `deadlines` these are the rules by which frames are given up: the live scheduler and the simulator call both.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,11 @@ class ServiceTime:
     def expected_ns(self) -> float:
         """What most frames need at most: the mean and twice the mean deviation."""
         return self._mean_ns + _DEVIATIONS * self._deviation_ns
+
+    def expected_within(self, latency_ns: int) -> int:
+        """What a frame with this objective is taken to need. Never more than half of the objective, so that one hiccup of the
+        machine cannot make every later frame look hopeless."""
+        return int(min(self.expected_ns, latency_ns / 2))
 
     def note(self, service_ns: int) -> None:
         """A frame took so long."""

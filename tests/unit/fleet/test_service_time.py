@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from camslice.engine.service_time import ServiceTime
+from camslice.fleet.service_time import ServiceTime
 
 MS = 1_000_000
 
@@ -42,3 +42,9 @@ def test_what_was_measured_beforehand_is_expected_from_the_first_frame_on() -> N
     assert service.expected_ns == 30 * MS
     service.note(30 * MS)
     assert service.expected_ns == 30 * MS
+
+
+def test_no_frame_is_taken_to_need_more_than_half_of_its_objective() -> None:
+    service = ServiceTime(first_ns=900 * MS)
+    assert service.expected_within(1000 * MS) == 500 * MS
+    assert service.expected_within(2000 * MS) == 900 * MS
