@@ -6,17 +6,15 @@ The same profile gives the same bytes. What is not known (None) and what is empt
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
-from difflib import get_close_matches
-from enum import StrEnum
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
+import camslice.fleet.figures
+import camslice.fleet.profile
+from camslice.fleet.dataclass_border import first_fault, plain_fields
 from camslice.fleet.errors import ProfileError
 from camslice.fleet.histogram import GROWTH, LOWEST_MS
 from camslice.fleet.json_layout import laid_out
@@ -25,7 +23,6 @@ from camslice.fleet.profile_checks import faults
 
 SCHEMA = "camslice.profile/1"
 _LARGEST_FILE_BYTES = 64_000_000
-_UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 _BINS = {"lowest_ms": LOWEST_MS, "growth": GROWTH}
 
 
@@ -75,7 +72,7 @@ def parse_profile(text: str, origin: str) -> Profile:
     try:
         profile = _adapter().validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        raise ProfileError(f"{origin}: {_sentence(_first(error))}.") from None
+        raise ProfileError(f"{origin}: {first_fault(error, (camslice.fleet.profile, camslice.fleet.figures))}.") from None
     for fault in faults(profile):
         raise ProfileError(f"{origin}: {fault}.")
     return profile
@@ -83,7 +80,7 @@ def parse_profile(text: str, origin: str) -> Profile:
 
 def profile_object(profile: Profile) -> dict[str, object]:
     """The profile as plain values for JSON."""
-    return {"schema": SCHEMA, "histogram_bins": _BINS, **_plain_fields(profile)}
+    return {"schema": SCHEMA, "histogram_bins": _BINS, **plain_fields(profile)}
 
 
 def profile_text(profile: Profile) -> str:
@@ -102,52 +99,3 @@ def _shipped_folder() -> resources.abc.Traversable:
 
 def _file_name(name: str) -> str:
     return f"{name.replace('-', '_')}.json"
-
-
-def _first(error: ValidationError) -> ErrorDetails:
-    """The mistake to name: of a misspelt key that it is unknown, rather than that the right one is missing."""
-    details = error.errors(include_url=False)
-    return next((each for each in details if each["type"] in _UNKNOWN), details[0])
-
-
-def _sentence(details: ErrorDetails) -> str:
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"]).lstrip(".")
-    if details["type"] in _UNKNOWN:
-        unknown = str(details["loc"][-1])
-        near = get_close_matches(unknown, _known_keys(), n=1)
-        return f"{place}: unknown key" + (f"; did you mean {near[0]}?" if near else "; remove it")
-    if details["type"] in ("missing", "missing_argument"):
-        return f"{place} is missing; measure the profile again or write it in"
-    said = details["msg"][:1].lower() + details["msg"][1:]
-    value = details["input"]
-    found = "" if isinstance(value, dict | list) else f", not {value!r}"
-    return f"{place}: {said}{found}"
-
-
-def _known_keys() -> list[str]:
-    import camslice.fleet.figures
-    import camslice.fleet.profile
-
-    classes = [*vars(camslice.fleet.profile).values(), *vars(camslice.fleet.figures).values()]
-    return sorted({each.name for kind in classes if isinstance(kind, type) and is_dataclass(kind) for each in fields(kind)})
-
-
-def _plain_fields(value: object) -> dict[str, object]:
-    pairs = ((each, _plain(getattr(value, each.name))) for each in fields(value))  # type: ignore[arg-type] # a dataclass
-    return {each.name: plain for each, plain in pairs if not (_may_be_absent(each) and plain in (None, [], {}))}
-
-
-def _may_be_absent(of: Field[object]) -> bool:
-    return of.default is not MISSING or of.default_factory is not MISSING
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, StrEnum):
-        return value.value
-    if is_dataclass(value):
-        return _plain_fields(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(inner) for inner in value]
-    return value
