@@ -103,7 +103,8 @@ def _dumper() -> type[yaml.SafeDumper]:
 
         def represent_list(self, data: list[object]) -> yaml.Node:
             small = all(not isinstance(each, list | dict) for each in data)
-            return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=small)
+            node: yaml.Node = self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=small)
+            return node
 
     Dumper.add_representer(list, Dumper.represent_list)
     return Dumper
