@@ -1,0 +1,156 @@
+"""The simulator as the last judge of what a node may hold, asked once for each node and remembered.
+
+What held once holds with fewer streams, and what broke breaks with more: so a few simulations answer many questions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from camslice.fleet.profile import Profile
+from camslice.fleet.types import Objective
+from camslice.plan.capacity.limits import why_too_full
+from camslice.plan.node_kind import NodeKind, strictest
+from camslice.plan.optimise.problem import Contents
+from camslice.plan.plan import Latency, PlannedClass, Predicted
+from camslice.plan.simulation.load import NodeLoad
+from camslice.plan.simulation.node import SimulatedNode
+from camslice.plan.simulation.result import Outcome, Simulated
+from camslice.plan.simulation.simulate import simulate
+
+Translate = Callable[[NodeLoad, Mapping[str, Profile]], SimulatedNode]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a simulation of one node says. `utilisation` of `cpu` and `accelerator`. `broke` names the limit that does not let
+    it be simulated at all, or `latency` / `drops` where the objective broke."""
+
+    holds: bool
+    broke: str | None
+    predicted: Predicted | None
+    utilisation: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """For how long to simulate: `frames` of them in all, between `least_s` and `most_s` seconds."""
+
+    frames: int = 4_000
+    least_s: float = 20.0
+    most_s: float = 600.0
+
+    def seconds(self, fps: float) -> float:
+        """Whole seconds for so many frames per second."""
+        return float(math.ceil(min(self.most_s, max(self.least_s, self.frames / fps))))
+
+
+class Judge:
+    """Simulates nodes of a fleet's classes. `remembered` holds verdicts by the hash of all that decides them; it may come from
+    and go to a file. Not thread-safe."""
+
+    def __init__(
+        self,
+        classes: Sequence[PlannedClass],
+        translate: Translate,
+        seed: int = 1,
+        length: Length = Length(),
+        remembered: MutableMapping[str, Verdict] | None = None,
+    ) -> None:
+        self.classes = tuple(classes)
+        self.simulations = 0
+        """How many were really run."""
+        self._translate = translate
+        self._seed = seed
+        self._length = length
+        self._remembered: MutableMapping[str, Verdict] = {} if remembered is None else remembered
+        self._held: dict[NodeKind, list[Contents]] = {}
+        self._broke: dict[NodeKind, list[Contents]] = {}
+
+    def node(self, kind: NodeKind, contents: Contents) -> SimulatedNode:
+        """The node as it is simulated. Raises PlanError when a profile lacks a figure that is needed."""
+        return self._translate(kind.load(contents, self.classes), kind.profiles)
+
+    def holds(self, kind: NodeKind, contents: Contents) -> bool:
+        """Whether these streams keep their objective on one node of this kind."""
+        if not any(contents):
+            return True
+        if any(_within(contents, held) for held in self._held.get(kind, ())):
+            return True
+        if any(_within(broke, contents) for broke in self._broke.get(kind, ())):
+            return False
+        holds = self.verdict(kind, contents).holds
+        (self._held if holds else self._broke).setdefault(kind, []).append(contents)
+        return holds
+
+    def verdict(self, kind: NodeKind, contents: Contents, longer: float = 1.0) -> Verdict:
+        """What happens on such a node, simulated `longer` times as long as usual."""
+        limit = why_too_full(kind, contents, self.classes)
+        if limit is not None:
+            return Verdict(False, limit, None, {})
+        objective = strictest(contents, self.classes)
+        fps = sum(each.fps * count for each, count in zip(self.classes, contents, strict=True))
+        length = replace(self._length, frames=int(self._length.frames * longer), most_s=self._length.most_s * longer)
+        seconds = length.seconds(fps)
+        node = self.node(kind, contents)
+        key = hashlib.sha256(repr((node, objective, seconds, self._seed)).encode()).hexdigest()
+        known = self._remembered.get(key)
+        if known is None:
+            self.simulations += 1
+            known = judged(simulate(node, seconds, self._seed), objective, self._seed)
+            self._remembered[key] = known
+        return known
+
+    def most(self, kind: NodeKind, index: int, at_most: int) -> int:
+        """The most streams of one class alone that hold, from 0 to `at_most`."""
+        held, broke = 0, at_most + 1
+        trial = at_most
+        while broke - held > 1:
+            if self.holds(kind, _alone(index, trial, len(self.classes))):
+                held = trial
+            else:
+                broke = trial
+            trial = (held + broke) // 2
+        return held
+
+
+def judged(simulated: Simulated, objective: Objective, seed: int) -> Verdict:
+    """Whether the objective held, for the node as a whole and for each of its models."""
+    outcomes = (simulated.node, *simulated.models.values())
+    broke = next((why for why in (_why(outcome, objective) for outcome in outcomes) if why), None)
+    node = simulated.node
+    total = node.total
+    latency = None
+    if total.n:
+        figures = {name: round(value or 0.0, 3) for name, value in total.as_latency().items() if name != "n"}
+        latency = Predicted(
+            Latency(total.n, **figures),
+            None if node.p_all_ms is None else round(node.p_all_ms, 3),
+            round(node.frames.drop_rate, 6),
+            simulated.seconds,
+            seed,
+        )
+    return Verdict(broke is None, broke, latency, {name: round(share, 4) for name, share in simulated.utilisation.items()})
+
+
+def _why(outcome: Outcome, objective: Objective) -> str | None:
+    if outcome.frames.drop_rate > objective.drop_rate:
+        return "drops"
+    p_all_ms = outcome.percentile_all(objective.percentile)
+    return "latency" if p_all_ms is None or p_all_ms > objective.latency_ms else None
+
+
+def _within(contents: Contents, of: Contents) -> bool:
+    return all(one <= other for one, other in zip(contents, of, strict=True))
+
+
+def _alone(index: int, count: int, classes: int) -> Contents:
+    return tuple(count if each == index else 0 for each in range(classes))
+
+
+def verdict_object(verdict: Verdict) -> dict[str, object]:
+    """As plain values, to be remembered in a file."""
+    return asdict(verdict)
