@@ -86,6 +86,11 @@ class Judge:
         (self._held if holds else self._broke).setdefault(kind, []).append(contents)
         return holds
 
+    def refuse(self, kind: NodeKind, contents: Contents) -> None:
+        """These streams do not hold there, whatever a shorter simulation said."""
+        self._held[kind] = [held for held in self._held.get(kind, []) if not _within(contents, held)]
+        self._broke.setdefault(kind, []).append(contents)
+
     def verdict(self, kind: NodeKind, contents: Contents, longer: float = 1.0) -> Verdict:
         """What happens on such a node, simulated `longer` times as long as usual."""
         limit = why_too_full(kind, contents, self.classes)

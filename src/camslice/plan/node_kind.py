@@ -18,6 +18,8 @@ from camslice.plan.simulation.load import NodeLoad, NodeShape, PodLoad, StreamLo
 
 SHARED_BY_PODS = (Topology.SLICED, Topology.MPS, Topology.MIG, Topology.REMOTE)
 """Topologies in which pods of a few streams each stand side by side."""
+MPS_CLIENTS = 48
+"""The most clients of one GPU under MPS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class NodeKind:
             return min(slots, max(1, accelerators))
         if self.topology is Topology.MIG:
             return min(slots, accelerators * self.shape.partitions)
+        if self.topology is Topology.MPS:
+            return min(slots, MPS_CLIENTS * accelerators)
         return slots
 
     def engines(self, model: str) -> int:
