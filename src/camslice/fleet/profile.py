@@ -127,20 +127,31 @@ class BatchCost(Strict):
 
 
 @dataclass(frozen=True, slots=True)
+class Concurrency(Strict):
+    """What an accelerator gets done when so many contexts compute at once, as under MPS, relative to one alone."""
+
+    contexts: int
+    throughput: Figure
+
+
+@dataclass(frozen=True, slots=True)
 class Contexts(Strict):
     """What happens when several contexts share an accelerator or a core; None for what is not known.
 
     `slice_ms`: how long one context keeps the accelerator while others wait. `switch_ms`: what it costs to let another in.
     `accelerator_ms_per_frame`: with enough contexts to keep it busy, their switches included. `spinning_threads`: threads of a
-    pod that stay runnable while it waits for the accelerator. `hyper_thread_yield`: what a second thread on a core adds, as a
-    share of a core.
+    pod that stay runnable while it waits for the accelerator. `extra_threads`: further ones that are runnable as long as it has
+    a frame in hand, whatever that frame does. `hyper_thread_yield`: what a second thread on a core adds, as a share of a core.
+    `concurrency`: what contexts get done that compute at once instead of in turns.
     """
 
     accelerator_ms_per_frame: Figure | None = None
     slice_ms: Figure | None = None
     switch_ms: Figure | None = None
     spinning_threads: Figure | None = None
+    extra_threads: Figure | None = None
     hyper_thread_yield: Figure | None = None
+    concurrency: tuple[Concurrency, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

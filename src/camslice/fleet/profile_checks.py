@@ -65,6 +65,9 @@ def _costs(profile: Profile) -> Iterator[str]:
         yield f"stages: there is no stage {', '.join(unknown)}; there are {', '.join(STAGES)}"
     if len(set(names)) < len(names):
         yield "stages: a stage stands there twice"
+    together = [point.contexts for point in profile.contexts.concurrency]
+    if together != sorted(set(together)) or any(contexts < 1 for contexts in together):
+        yield f"contexts.concurrency: {together} contexts; each number once, from 1 upwards"
     for cost in profile.decode:
         if cost.cpu_ms_per_megapixel.value == 0:
             yield f"decode: {cost.codec} takes no time, which cannot be"

@@ -4,16 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from camslice.fleet.types import Objective, Topology
+from camslice.fleet.types import Freshness, Objective, Topology
 
 
 @dataclass(frozen=True, slots=True)
 class NodeShape:
-    """The machine, as far as a simulation cares. `vcpu` is what the system schedules on, two on a core with hyper-threads."""
+    """The machine, as far as a simulation cares. `vcpu` is what the system schedules on, two on a core with hyper-threads.
+
+    `mig`: each accelerator is cut into `partitions`, each of them `partition_share` of it.
+    """
 
     vcpu: int
     physical_cores: int
     accelerators: int = 0
+    partitions: int = 1
+    partition_share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unevenness:
+    """How unevenly frames arrive; the default is evenly.
+
+    `jitter_ms`: each frame is late by a random time, exponential with this mean. A keyframe (every `keyframe_interval_s`
+    seconds of the camera, 0: none) is so large that it takes `keyframe_delay_ms` to arrive, and the frames behind it wait for
+    it and come in a burst. What a frame is late by counts in its stage `decode`, as at a live camera.
+    """
+
+    jitter_ms: float = 0.0
+    keyframe_interval_s: float = 0.0
+    keyframe_delay_ms: float = 0.0
+
+
+EVENLY = Unevenness()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +50,8 @@ class StreamLoad:
     megapixels: float | None = None
     codec: str | None = None
     source_fps: float | None = None
+    unevenness: Unevenness = EVENLY
+    freshness: Freshness = Freshness.ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +65,10 @@ class PodLoad:
 
 @dataclass(frozen=True, slots=True)
 class NodeLoad:
-    """Everything that runs on one node. In `remote` the pods are the workers, and the node holds their engine server too."""
+    """Everything that runs on one node. In `remote` the pods are the workers, and the node holds their engine server too.
+
+    A node with several accelerators has its pods dealt out to them in turn.
+    """
 
     shape: NodeShape
     topology: Topology

@@ -1,0 +1,26 @@
+"""The kernel compiled by numba, an extra: the same source, hence the same rules, and the same result to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+
+from camslice.plan.simulation.kernel import run_kernel
+
+Kernel = Callable[..., tuple[int, int, float, float, float]]
+
+
+@cache
+def can_compile() -> bool:
+    """Whether numba is installed; it is not loaded for the answer."""
+    return find_spec("numba") is not None
+
+
+@cache
+def compiled_kernel() -> Kernel:
+    """The compiled kernel. Compiling takes seconds, once: numba keeps the result beside the source or in the user's cache."""
+    import numba
+
+    compiled: Kernel = numba.njit(cache=True)(run_kernel)
+    return compiled

@@ -1,0 +1,150 @@
+"""The quick way through a simulation, where it applies: builds the kernel's arrays from a node, and a trace from its rows."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from camslice.fleet.stages import STAGES
+from camslice.plan.simulation.arrivals import arrivals_of, loop_start_ms
+from camslice.plan.simulation.frames import DECODE, QUEUE, STAGE_INDEX
+from camslice.plan.simulation.general import Raw
+from camslice.plan.simulation.kernel import run_kernel
+from camslice.plan.simulation.node import SimulatedNode, SimulatedPod, Slices, Step, Where
+from camslice.plan.simulation.result import Trace
+
+if TYPE_CHECKING:
+    from camslice.plan.simulation.compiled import Kernel
+
+_Round = tuple[float, float, float, int]
+"""CPU ms, its threads, ms at the accelerator, stage."""
+
+_NEVER_STALE_MS = 1e301
+
+
+def is_quick(node: SimulatedNode) -> bool:
+    """Whether the kernel can simulate this node: pods of one stream each, one frame at a time, on accelerators in slices."""
+    return all(isinstance(device, Slices) for device in node.devices) and all(_is_plain(pod) for pod in node.pods)
+
+
+def expected_frames(node: SimulatedNode, end_ms: float) -> float:
+    """About how many frames a simulation of so long has, at most."""
+    open_loops = sum(
+        end_ms / stream.interval_ms for pod in node.pods for stream in pod.streams if stream.interval_ms is not None
+    )
+    return open_loops + _most_of_closed_loops(node, end_ms)
+
+
+def run_quick(node: SimulatedNode, seed: int, warm_up_ms: float, end_ms: float, *, compiled: bool) -> Raw:
+    """Simulate until `end_ms` with the kernel; the window begins at `warm_up_ms`."""
+    arrivals = arrivals_of(node, seed, end_ms)
+    known = len(arrivals.arrival_ms)
+    most = known + int(_most_of_closed_loops(node, end_ms)) + len(node.pods) + 1
+    captured_ms = np.zeros(most)
+    captured_ms[:known] = arrivals.captured_ms
+    pods_of = np.zeros(most, np.int64)
+    pods_of[:known] = arrivals.pods
+    fates = np.full(most, 3, np.int64)
+    stage_ms = np.zeros(most * len(STAGES))
+    programmes = [_rounds(pod) for pod in node.pods]
+    rounds = [each for programme in programmes for each in programme]
+    devices = [device for device in node.devices if isinstance(device, Slices)] or [Slices(1.0, 0.0)]
+    run: Kernel = _compiled_kernel() if compiled else run_kernel
+    rows, events, processor_ms, devices_ms, _ = run(
+        np.cumsum([0, *(len(programme) for programme in programmes)]).astype(np.int64),
+        np.array([each[0] for each in rounds], np.float64),
+        np.array([each[1] for each in rounds], np.float64),
+        np.array([each[2] for each in rounds], np.float64),
+        np.array([each[3] for each in rounds], np.int64),
+        np.array([pod.device or 0 for pod in node.pods], np.int64),
+        np.array([pod.spinning_threads for pod in node.pods], np.float64),
+        np.array([pod.extra_threads for pod in node.pods], np.float64),
+        np.array([_loop_start_ms(pod, number, seed) for number, pod in enumerate(node.pods)], np.float64),
+        np.array([pod.streams[0].depth for pod in node.pods], np.int64),
+        node.latency_ms if math.isfinite(node.latency_ms) else _NEVER_STALE_MS,
+        float(node.processor.vcpu),
+        float(node.processor.physical_cores),
+        float(node.processor.hyper_thread_yield),
+        np.array([device.slice_ms for device in devices], np.float64),
+        np.array([device.switch_ms for device in devices], np.float64),
+        arrivals.arrival_ms,
+        arrivals.pods,
+        captured_ms,
+        pods_of,
+        fates,
+        stage_ms,
+        len(STAGES),
+        QUEUE,
+        DECODE,
+        warm_up_ms,
+        end_ms,
+    )
+    order = np.argsort(captured_ms[:rows], kind="stable")
+    trace = Trace(
+        captured_ms[:rows][order],
+        pods_of[:rows][order],
+        np.zeros(rows, np.int64),
+        fates[:rows][order],
+        stage_ms.reshape(-1, len(STAGES))[:rows][order],
+    )
+    return Raw(trace, events, processor_ms, devices_ms)
+
+
+def _is_plain(pod: SimulatedPod) -> bool:
+    one = len(pod.streams) == len(pod.batches) == pod.slots == pod.lanes == 1
+    alone = pod.server is None and pod.background_ms == 0.0 and pod.work_cv == 0.0
+    steps = _steps(pod)
+    known = all(step.where is not Where.NOTHING for step in steps)
+    placed = pod.device is not None or all(step.where is Where.CPU for step in steps)
+    return one and alone and known and placed and pod.streams[0].decode_ms + pod.streams[0].undue_decode_ms == 0.0
+
+
+def _steps(pod: SimulatedPod) -> tuple[Step, ...]:
+    return (*pod.before, *pod.batches[0], *pod.after)
+
+
+def _rounds(pod: SimulatedPod) -> list[_Round]:
+    """The steps as rounds: processor first, then a visit. Steps that take no time are left out."""
+    rounds: list[_Round] = []
+    for step in _steps(pod):
+        stage = STAGE_INDEX[step.stage]
+        if step.ms <= 0.0:
+            continue
+        if step.where is Where.CPU:
+            rounds.append((step.ms, step.threads, 0.0, stage))
+        elif rounds and rounds[-1][2] == 0.0 and rounds[-1][3] == stage:
+            cpu_ms, threads, _, _ = rounds.pop()
+            rounds.append((cpu_ms, threads, step.ms, stage))
+        else:
+            rounds.append((0.0, 1.0, step.ms, stage))
+    return rounds or [(0.0, 1.0, 0.0, STAGE_INDEX["inference"])]
+
+
+def _loop_start_ms(pod: SimulatedPod, number: int, seed: int) -> float:
+    return -1.0 if pod.streams[0].interval_ms is not None else loop_start_ms(pod, number, 0, seed)
+
+
+def _most_of_closed_loops(node: SimulatedNode, end_ms: float) -> float:
+    """More frames than closed loops can have: no pod is faster than alone, no resource than if it were never left idle."""
+    alone = 0.0
+    least_cpu_ms = least_device_ms = math.inf
+    for pod in node.pods:
+        if all(stream.interval_ms is not None for stream in pod.streams):
+            continue
+        cpu_ms = sum(step.ms * step.threads for step in _steps(pod) if step.where is Where.CPU)
+        device_ms = sum(step.ms for step in _steps(pod) if step.where is Where.ACCELERATOR)
+        alone += len(pod.streams) * end_ms / max(1e-6, sum(step.ms for step in _steps(pod)))
+        least_cpu_ms, least_device_ms = min(least_cpu_ms, cpu_ms), min(least_device_ms, device_ms)
+    if not alone:
+        return 0.0
+    by_cpu = end_ms * node.processor.capacity(math.inf) / least_cpu_ms if least_cpu_ms > 0.0 else math.inf
+    by_device = end_ms * max(1, len(node.devices)) / least_device_ms if least_device_ms > 0.0 else math.inf
+    return min(alone, by_cpu, by_device)
+
+
+def _compiled_kernel() -> Kernel:
+    from camslice.plan.simulation.compiled import compiled_kernel
+
+    return compiled_kernel()
