@@ -6,7 +6,7 @@ The one place that says which pods stand on a node for given streams: simulation
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from camslice.fleet.profile import Profile
 from camslice.fleet.types import Objective, Topology
@@ -22,9 +22,11 @@ MPS_CLIENTS = 48
 """The most clients of one GPU under MPS."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class NodeKind:
-    """`profiles` by model: as they hold on this machine, scaled where the user said so; models without one cannot run here.
+    """Compared by identity: there is one of each.
+
+    `profiles` by model: as they hold on this machine, scaled where the user said so; models without one cannot run here.
 
     `streams_per_pod`: of the topologies whose pods have a fixed number; `partition`: how cards are cut in `mig`.
     """
@@ -33,7 +35,7 @@ class NodeKind:
     topology: Topology
     streams_per_pod: int
     allocatable: Allocatable
-    profiles: Mapping[str, Profile] = field(hash=False)
+    profiles: Mapping[str, Profile]
     partition: MigProfile | None = None
 
     @property
@@ -96,7 +98,7 @@ class NodeKind:
         pods: list[PodLoad] = []
         for model in dict.fromkeys(each.model for each in classes):
             streams = [
-                stream_load(each)
+                stream_load(each, decoded=bool(self.profiles[model].decode))
                 for each, count in zip(classes, contents, strict=True)
                 if each.model == model
                 for _ in range(count)
@@ -113,8 +115,11 @@ class NodeKind:
         return [tuple(streams[start : start + size]) for start in range(0, len(streams), size)]
 
 
-def stream_load(of: PlannedClass) -> StreamLoad:
-    """One stream of a class, as a simulation takes it."""
+def stream_load(of: PlannedClass, *, decoded: bool) -> StreamLoad:
+    """One stream of a class, as a simulation takes it. Not `decoded`: the profile says nothing of decoding, as the published
+    one; then it costs nothing, and the plan remarks on it."""
+    if not decoded:
+        return StreamLoad(of.fps)
     picture = of.format
     return StreamLoad(of.fps, picture.width * picture.height / 1e6, picture.codec, picture.fps)
 

@@ -23,12 +23,21 @@ _WORK = (RESOURCES.index("cpu"), RESOURCES.index("accelerator"))
 
 
 @dataclass(frozen=True, slots=True)
+class KeptNodes:
+    """`count` nodes that stand already, of the kind of that name, with what they hold now."""
+
+    kind: str
+    contents: Contents
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Of the plan as a whole."""
 
     most_shapes: int = 12
     spare: int = 0
-    kept: tuple[Shape, ...] = ()
+    kept: tuple[KeptNodes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +81,13 @@ class Search:
         return Found(solution, round_)
 
     def _problem(self, limits: Limits) -> Problem:
+        options = {name: self._option(each) for name, each in self._candidates.items()}
         return Problem(
             tuple(StreamClass(each.name, each.model, each.streams) for each in self._classes),
-            tuple(self._option(each) for each in self._candidates.values()),
+            tuple(options.values()),
             limits.most_shapes,
             limits.spare,
-            limits.kept,
+            tuple(Shape(options[each.kind], each.contents, each.count) for each in limits.kept),
             lambda option, contents: self._judge.holds(self.kind_of(option), contents),
         )
 
