@@ -24,8 +24,6 @@ from camslice.plan.ranges import range_of
 from camslice.plan.reasons import rejections
 from camslice.plan.search import Found
 
-_CONFIRMED = 4.0
-
 
 def assembled(drawn: Drawn, found: Found) -> Plan:
     """The plan that rents what was found; every stream has a place."""
@@ -73,7 +71,7 @@ def _nodes(drawn: Drawn, solution: Solution) -> tuple[PlannedNode, ...]:
 def _node(drawn: Drawn, shape: Shape, number: int, held: tuple[tuple[str, ...], ...]) -> PlannedNode:
     kind = drawn.search.kind_of(shape.option)
     price = drawn.candidate(kind).price
-    verdict = drawn.judge.verdict(kind, shape.contents, longer=_CONFIRMED)
+    verdict = drawn.judge.verdict(kind, shape.contents, confirmed=True)
     low_ms, high_ms = range_of(drawn.judge, kind, shape.contents)
     classes = drawn.demand.classes
     shares = [drawn.table.shares(kind, index) for index in range(len(classes))]

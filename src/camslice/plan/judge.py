@@ -6,9 +6,8 @@ What held once holds with fewer streams, and what broke breaks with more: so a f
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from camslice.fleet.profile import Profile
 from camslice.fleet.types import Objective
@@ -16,10 +15,12 @@ from camslice.plan.capacity.limits import why_too_full
 from camslice.plan.node_kind import NodeKind, strictest
 from camslice.plan.optimise.problem import Contents
 from camslice.plan.plan import Latency, PlannedClass, Predicted
+from camslice.plan.simulation.enough import Enough, simulate_enough
 from camslice.plan.simulation.load import NodeLoad
 from camslice.plan.simulation.node import SimulatedNode
 from camslice.plan.simulation.result import Outcome, Simulated
-from camslice.plan.simulation.simulate import simulate
+
+_LEAST_PERCENTILE = 95.0
 
 Translate = Callable[[NodeLoad, Mapping[str, Profile]], SimulatedNode]
 
@@ -36,16 +37,11 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Length:
-    """For how long to simulate: `frames` of them in all, between `least_s` and `most_s` seconds."""
+class Lengths:
+    """For how long nodes are simulated that are only tried, and those that are to be rented."""
 
-    frames: int = 4_000
-    least_s: float = 20.0
-    most_s: float = 600.0
-
-    def seconds(self, fps: float) -> float:
-        """Whole seconds for so many frames per second."""
-        return float(math.ceil(min(self.most_s, max(self.least_s, self.frames / fps))))
+    tried: Enough = field(default_factory=lambda: Enough(least_s=20.0, most_s=120.0))
+    confirmed: Enough = field(default_factory=lambda: Enough(within=0.03, least_s=60.0))
 
 
 class Judge:
@@ -57,7 +53,7 @@ class Judge:
         classes: Sequence[PlannedClass],
         translate: Translate,
         seed: int = 1,
-        length: Length = Length(),
+        lengths: Lengths | None = None,
         remembered: MutableMapping[str, Verdict] | None = None,
     ) -> None:
         self.classes = tuple(classes)
@@ -65,7 +61,7 @@ class Judge:
         """How many were really run."""
         self._translate = translate
         self._seed = seed
-        self._length = length
+        self._lengths = lengths or Lengths()
         self._remembered: MutableMapping[str, Verdict] = {} if remembered is None else remembered
         self._held: dict[NodeKind, list[Contents]] = {}
         self._broke: dict[NodeKind, list[Contents]] = {}
@@ -91,21 +87,22 @@ class Judge:
         self._held[kind] = [held for held in self._held.get(kind, []) if not _within(contents, held)]
         self._broke.setdefault(kind, []).append(contents)
 
-    def verdict(self, kind: NodeKind, contents: Contents, longer: float = 1.0) -> Verdict:
-        """What happens on such a node, simulated `longer` times as long as usual."""
+    def verdict(self, kind: NodeKind, contents: Contents, *, confirmed: bool = False) -> Verdict:
+        """What happens on such a node; `confirmed` by a longer simulation."""
         limit = why_too_full(kind, contents, self.classes)
         if limit is not None:
             return Verdict(False, limit, None, {})
         objective = strictest(contents, self.classes)
-        fps = sum(each.fps * count for each, count in zip(self.classes, contents, strict=True))
-        length = replace(self._length, frames=int(self._length.frames * longer), most_s=self._length.most_s * longer)
-        seconds = length.seconds(fps)
+        enough = replace(
+            self._lengths.confirmed if confirmed else self._lengths.tried,
+            percentile=max(objective.percentile, _LEAST_PERCENTILE),
+        )
         node = self.node(kind, contents)
-        key = hashlib.sha256(repr((node, objective, seconds, self._seed)).encode()).hexdigest()
+        key = hashlib.sha256(repr((node, objective, enough, self._seed)).encode()).hexdigest()
         known = self._remembered.get(key)
         if known is None:
             self.simulations += 1
-            known = judged(simulate(node, seconds, self._seed), objective, self._seed)
+            known = judged(simulate_enough(node, self._seed, enough), objective, self._seed)
             self._remembered[key] = known
         return known
 
@@ -154,8 +151,3 @@ def _within(contents: Contents, of: Contents) -> bool:
 
 def _alone(index: int, count: int, classes: int) -> Contents:
     return tuple(count if each == index else 0 for each in range(classes))
-
-
-def verdict_object(verdict: Verdict) -> dict[str, object]:
-    """As plain values, to be remembered in a file."""
-    return asdict(verdict)

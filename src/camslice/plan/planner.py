@@ -17,7 +17,7 @@ from camslice.plan.cost.lines import CostLines, CostSettings, NodeGroup, cost_li
 from camslice.plan.cost.network import VideoIn
 from camslice.plan.cost.node_price import NoPrice, PriceRules, node_usd_per_hour
 from camslice.plan.eligibility import KnownProfile, profiles_by_model
-from camslice.plan.judge import Judge, Length, Verdict
+from camslice.plan.judge import Judge, Lengths, Verdict
 from camslice.plan.node_kind import NodeKind
 from camslice.plan.optimise.problem import Contents
 from camslice.plan.options import Candidate, NodePrice, candidates
@@ -41,7 +41,7 @@ class Question:
     budget_usd_per_month: float | None = None
     nodes_only: bool = False
     seed: int = 1
-    length: Length = field(default_factory=Length)
+    lengths: Lengths = field(default_factory=Lengths)
     current: Plan | None = None
 
 
@@ -123,7 +123,7 @@ def draw(
             continue
         usable.append(each)
     memory: MutableMapping[str, Verdict] = {} if remembered is None else remembered
-    judge = Judge(demand.classes, node_of, question.seed, question.length, memory)
+    judge = Judge(demand.classes, node_of, question.seed, question.lengths, memory)
     table = CapacityTable(judge, demand.classes, shares)
     search = Search(demand.classes, usable, table, judge, solve, told)
     return Drawn(question, demand, tuple(usable), tuple(rejected), table, judge, search, memory)

@@ -16,8 +16,6 @@ from camslice.plan.plan import PlannedClass
 Solve = Callable[[Problem], Solution]
 Told = Callable[[str], None]
 
-_CONFIRMED = 4.0
-"""The nodes that are rented are simulated so many times as long as those that are only tried."""
 _MOST_ROUNDS = 60
 _WORK = (RESOURCES.index("cpu"), RESOURCES.index("accelerator"))
 
@@ -123,7 +121,7 @@ class Search:
             return True
         for shape in solution.shapes:
             kind = self.kind_of(shape.option)
-            if not self._judge.verdict(kind, shape.contents, longer=_CONFIRMED).holds:
+            if not self._judge.verdict(kind, shape.contents, confirmed=True).holds:
                 self._judge.refuse(kind, shape.contents)
                 self._lower(kind, shape.contents)
                 learnt = True
