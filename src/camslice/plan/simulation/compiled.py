@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from camslice.plan.simulation.kernel import run_kernel
 
-Kernel = Callable[..., tuple[int, int, float, float, float]]
+Kernel = Callable[..., tuple[int, int, float, float]]
 
 
 @cache
@@ -22,5 +22,8 @@ def compiled_kernel() -> Kernel:
     """The compiled kernel. Compiling takes seconds, once: numba keeps the result beside the source or in the user's cache."""
     import numba
 
-    compiled: Kernel = numba.njit(cache=True)(run_kernel)
+    try:
+        compiled: Kernel = numba.njit(cache=True)(run_kernel)
+    except RuntimeError:  # no folder that it may write to
+        compiled = numba.njit(run_kernel)
     return compiled

@@ -28,8 +28,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-ANALYSED, SUPERSEDED, STALE, IN_FLIGHT = 0, 1, 2, 3
-"""What became of a frame, as in the array `fates`."""
+ANALYSED, SUPERSEDED, STALE = 0, 1, 2
+"""What became of a frame, as in the array `fates`; the codes of `result`, for numba takes constants of this module alone."""
 
 TINY_MS = 1e-9
 """Work that is less is none: what is left of a subtraction."""
@@ -63,8 +63,8 @@ def run_kernel(
     decode_stage: int,
     warm_up_ms: float,
     end_ms: float,
-) -> tuple[int, int, float, float, float]:
-    """Run until `end_ms`; returns rows used, events, and busy integrals in ms: processor, accelerators, and what both are of.
+) -> tuple[int, int, float, float]:
+    """Run until `end_ms`; returns rows used, events, and work done in the window by the processor and by accelerators, in ms.
 
     Rounds `first_round[p]` to `first_round[p + 1]` are those of pod p; a round whose stage differs from the next one's ends it.
     Row k of `captured_ms`, `pods_of`, `fates` and `stage_ms` (flat, `stages` per row) is frame k: the arrivals in their order,
@@ -117,7 +117,6 @@ def run_kernel(
     virtual_at = 0.0
     rate = 1.0
     capacity = 0.0
-    full = physical_cores + hyper_thread_yield * (vcpu - physical_cores)
     jobs = [(0.0, 0) for _ in range(0)]
 
     # Accelerators.
@@ -410,4 +409,4 @@ def run_kernel(
     for d in range(devices):
         if on_device[d] >= 0:
             busy_devices -= device_end[d] - end_ms
-    return rows, events, busy_cpu - warm_busy_cpu, busy_devices - warm_busy_devices, full
+    return rows, events, busy_cpu - warm_busy_cpu, busy_devices - warm_busy_devices

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from camslice.fleet.stages import STAGES
-from camslice.plan.simulation.arrivals import arrivals_of, loop_start_ms
+from camslice.plan.simulation.arrivals import Arrivals, Floats, arrivals_of, loop_start_ms
 from camslice.plan.simulation.frames import DECODE, QUEUE, STAGE_INDEX
 from camslice.plan.simulation.general import Raw
 from camslice.plan.simulation.kernel import run_kernel
-from camslice.plan.simulation.node import SimulatedNode, SimulatedPod, Slices, Step, Where
-from camslice.plan.simulation.result import Trace
+from camslice.plan.simulation.node import Processor, SimulatedNode, SimulatedPod, Slices, Step, Where
+from camslice.plan.simulation.result import IN_FLIGHT, Trace
 
 if TYPE_CHECKING:
     from camslice.plan.simulation.compiled import Kernel
 
-_Round = tuple[float, float, float, int]
+Round = tuple[float, float, float, int]
 """CPU ms, its threads, ms at the accelerator, stage."""
 
 _NEVER_STALE_MS = 1e301
+
+
+@dataclass(frozen=True, slots=True)
+class QuickPod:
+    """A pod as the kernel knows it. `loop_start_ms` is below 0 where frames arrive by themselves."""
+
+    rounds: tuple[Round, ...]
+    device: int
+    spinning_threads: float
+    extra_threads: float
+    loop_start_ms: float
+    depth: int
 
 
 def is_quick(node: SimulatedNode) -> bool:
@@ -39,36 +53,66 @@ def expected_frames(node: SimulatedNode, end_ms: float) -> float:
 
 def run_quick(node: SimulatedNode, seed: int, warm_up_ms: float, end_ms: float, *, compiled: bool) -> Raw:
     """Simulate until `end_ms` with the kernel; the window begins at `warm_up_ms`."""
+    pods = [
+        QuickPod(
+            tuple(_rounds(pod)),
+            pod.device or 0,
+            pod.spinning_threads,
+            pod.extra_threads,
+            -1.0 if pod.streams[0].interval_ms is not None else loop_start_ms(pod, number, 0, seed),
+            pod.streams[0].depth,
+        )
+        for number, pod in enumerate(node.pods)
+    ]
+    devices = [device for device in node.devices if isinstance(device, Slices)]
     arrivals = arrivals_of(node, seed, end_ms)
+    loops = int(_most_of_closed_loops(node, end_ms)) + len(pods) + 1
+    return run_pods(
+        pods, devices, node.processor, node.latency_ms, arrivals, loops, warm_up_ms, end_ms, compiled=compiled
+    )  # fmt: skip
+
+
+def run_pods(
+    pods: Sequence[QuickPod],
+    devices: Sequence[Slices],
+    processor: Processor,
+    latency_ms: float,
+    arrivals: Arrivals,
+    most_of_loops: int,
+    warm_up_ms: float,
+    end_ms: float,
+    *,
+    compiled: bool,
+) -> Raw:
+    """The kernel on these pods. `most_of_loops`: more frames than closed loops can have."""
     known = len(arrivals.arrival_ms)
-    most = known + int(_most_of_closed_loops(node, end_ms)) + len(node.pods) + 1
-    captured_ms = np.zeros(most)
+    rows = known + most_of_loops
+    captured_ms = np.zeros(rows)
     captured_ms[:known] = arrivals.captured_ms
-    pods_of = np.zeros(most, np.int64)
+    pods_of = np.zeros(rows, np.int64)
     pods_of[:known] = arrivals.pods
-    fates = np.full(most, 3, np.int64)
-    stage_ms = np.zeros(most * len(STAGES))
-    programmes = [_rounds(pod) for pod in node.pods]
-    rounds = [each for programme in programmes for each in programme]
-    devices = [device for device in node.devices if isinstance(device, Slices)] or [Slices(1.0, 0.0)]
-    run: Kernel = _compiled_kernel() if compiled else run_kernel
-    rows, events, processor_ms, devices_ms, _ = run(
-        np.cumsum([0, *(len(programme) for programme in programmes)]).astype(np.int64),
-        np.array([each[0] for each in rounds], np.float64),
-        np.array([each[1] for each in rounds], np.float64),
-        np.array([each[2] for each in rounds], np.float64),
+    fates = np.full(rows, IN_FLIGHT, np.int64)
+    stage_ms = np.zeros(rows * len(STAGES))
+    rounds = [each for pod in pods for each in pod.rounds]
+    sliced = list(devices) or [Slices(1.0, 0.0)]
+    run = _kernel(compiled=compiled)
+    rows, events, processor_ms, devices_ms = run(
+        np.cumsum([0, *(len(pod.rounds) for pod in pods)]).astype(np.int64),
+        _floats([each[0] for each in rounds]),
+        _floats([each[1] for each in rounds]),
+        _floats([each[2] for each in rounds]),
         np.array([each[3] for each in rounds], np.int64),
-        np.array([pod.device or 0 for pod in node.pods], np.int64),
-        np.array([pod.spinning_threads for pod in node.pods], np.float64),
-        np.array([pod.extra_threads for pod in node.pods], np.float64),
-        np.array([_loop_start_ms(pod, number, seed) for number, pod in enumerate(node.pods)], np.float64),
-        np.array([pod.streams[0].depth for pod in node.pods], np.int64),
-        node.latency_ms if math.isfinite(node.latency_ms) else _NEVER_STALE_MS,
-        float(node.processor.vcpu),
-        float(node.processor.physical_cores),
-        float(node.processor.hyper_thread_yield),
-        np.array([device.slice_ms for device in devices], np.float64),
-        np.array([device.switch_ms for device in devices], np.float64),
+        np.array([pod.device for pod in pods], np.int64),
+        _floats([pod.spinning_threads for pod in pods]),
+        _floats([pod.extra_threads for pod in pods]),
+        _floats([pod.loop_start_ms for pod in pods]),
+        np.array([pod.depth for pod in pods], np.int64),
+        latency_ms if math.isfinite(latency_ms) else _NEVER_STALE_MS,
+        float(processor.vcpu),
+        float(processor.physical_cores),
+        float(processor.hyper_thread_yield),
+        _floats([device.slice_ms for device in sliced]),
+        _floats([device.switch_ms for device in sliced]),
         arrivals.arrival_ms,
         arrivals.pods,
         captured_ms,
@@ -92,23 +136,10 @@ def run_quick(node: SimulatedNode, seed: int, warm_up_ms: float, end_ms: float, 
     return Raw(trace, events, processor_ms, devices_ms)
 
 
-def _is_plain(pod: SimulatedPod) -> bool:
-    one = len(pod.streams) == len(pod.batches) == pod.slots == pod.lanes == 1
-    alone = pod.server is None and pod.background_ms == 0.0 and pod.work_cv == 0.0
-    steps = _steps(pod)
-    known = all(step.where is not Where.NOTHING for step in steps)
-    placed = pod.device is not None or all(step.where is Where.CPU for step in steps)
-    return one and alone and known and placed and pod.streams[0].decode_ms + pod.streams[0].undue_decode_ms == 0.0
-
-
-def _steps(pod: SimulatedPod) -> tuple[Step, ...]:
-    return (*pod.before, *pod.batches[0], *pod.after)
-
-
-def _rounds(pod: SimulatedPod) -> list[_Round]:
-    """The steps as rounds: processor first, then a visit. Steps that take no time are left out."""
-    rounds: list[_Round] = []
-    for step in _steps(pod):
+def rounds_of(steps: Sequence[Step]) -> list[Round]:
+    """Steps on processor and accelerator as rounds: processor first, then a visit. Steps that take no time are left out."""
+    rounds: list[Round] = []
+    for step in steps:
         stage = STAGE_INDEX[step.stage]
         if step.ms <= 0.0:
             continue
@@ -122,8 +153,25 @@ def _rounds(pod: SimulatedPod) -> list[_Round]:
     return rounds or [(0.0, 1.0, 0.0, STAGE_INDEX["inference"])]
 
 
-def _loop_start_ms(pod: SimulatedPod, number: int, seed: int) -> float:
-    return -1.0 if pod.streams[0].interval_ms is not None else loop_start_ms(pod, number, 0, seed)
+def _is_plain(pod: SimulatedPod) -> bool:
+    one = len(pod.streams) == len(pod.batches) == pod.slots == pod.lanes == 1
+    alone = pod.server is None and pod.background_ms == 0.0 and pod.work_cv == 0.0
+    steps = _steps(pod)
+    known = all(step.where is not Where.NOTHING for step in steps)
+    placed = pod.device is not None or all(step.where is Where.CPU for step in steps)
+    return one and alone and known and placed and pod.streams[0].decode_ms + pod.streams[0].undue_decode_ms == 0.0
+
+
+def _rounds(pod: SimulatedPod) -> list[Round]:
+    return rounds_of(_steps(pod))
+
+
+def _steps(pod: SimulatedPod) -> tuple[Step, ...]:
+    return (*pod.before, *pod.batches[0], *pod.after)
+
+
+def _floats(values: Sequence[float]) -> Floats:
+    return np.array(values, np.float64)
 
 
 def _most_of_closed_loops(node: SimulatedNode, end_ms: float) -> float:
@@ -144,7 +192,9 @@ def _most_of_closed_loops(node: SimulatedNode, end_ms: float) -> float:
     return min(alone, by_cpu, by_device)
 
 
-def _compiled_kernel() -> Kernel:
+def _kernel(*, compiled: bool) -> Kernel:
+    if not compiled:
+        return run_kernel
     from camslice.plan.simulation.compiled import compiled_kernel
 
     return compiled_kernel()

@@ -14,8 +14,8 @@ from camslice.plan.simulation.quick import expected_frames, is_quick, run_quick
 from camslice.plan.simulation.result import Simulated, outcome_of
 
 DEFAULT_WARM_UP_S = 2.0
-_WORTH_COMPILING = 200_000
-"""Visits, from which loading the compiled kernel takes less time than it saves."""
+_WORTH_COMPILING = 2_000_000
+"""Steps, from which the compiled kernel saves more time than it may take to compile."""
 
 
 class Way(StrEnum):
