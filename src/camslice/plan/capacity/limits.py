@@ -12,6 +12,9 @@ from camslice.plan.optimise.problem import Contents
 from camslice.plan.plan import PlannedClass, PlannedPod
 
 
+_ROUNDING = 1e-6
+
+
 def planned_pods(
     kind: NodeKind, contents: Contents, classes: Sequence[PlannedClass], cpu_shares: Sequence[float]
 ) -> tuple[PlannedPod, ...]:
@@ -29,7 +32,7 @@ def planned_pods(
             pod.model,
             1,
             streams,
-            max(1, math.ceil(cpu_of[pod.model] * streams * kind.allocatable.cpu_m)),
+            max(1, math.ceil(cpu_of[pod.model] * streams * kind.allocatable.cpu_m - _ROUNDING)),
             round(memory_mb(kind.profiles[pod.model].memory, streams) or 0.0, 1),
             1 if kind.shape.accelerators and kind.topology is not Topology.REMOTE else 0,
         )
