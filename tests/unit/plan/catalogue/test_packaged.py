@@ -71,7 +71,7 @@ def assert_same_accelerator(each: InstanceType, answer: dict[str, dict[str, list
     fraction = device.get("GpuPartitionSize", 1)
     assert each.accelerator.name == device["Name"], each.name
     assert (each.accelerator.count, each.accelerator.fraction) == (device["Count"] if fraction == 1 else 1, fraction), each.name
-    stated = device["MemoryInfo"]["SizeInMiB"] * MB_PER_MIB  # type: ignore[index,call-overload]
+    stated = device["MemoryInfo"]["SizeInMiB"] * MB_PER_MIB
     usable = stated * 15 / 16 if each.accelerator.name in {"T4", "T4g"} else stated
     assert each.accelerator.memory_mb == pytest.approx(usable, rel=0.001), each.name
 

@@ -37,7 +37,7 @@ def nodes(name: str, count: int = 1, region: str = "us-east-1") -> NodeGroup:
 
 
 def cost(name: str, cameras: int, count: int = 1, **settings: object) -> CostLines:
-    return cost_lines([nodes(name, count)], VideoIn(cameras), replace(CostSettings(), **settings))  # type: ignore[arg-type]
+    return cost_lines([nodes(name, count)], VideoIn(cameras), replace(CostSettings(), **settings))
 
 
 @pytest.mark.parametrize(
