@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, Command] = {
     "eval": Command("camslice.cli.eval:evaluate", "Measure a model's accuracy on labelled pictures."),
     "models": Command("camslice.cli.models:app", "List, fetch and import models."),
     "profile": Command("camslice.cli.profile:profile", "Measure what a stream costs here, and how many this machine carries."),
+    "plan": Command("camslice.cli.plan:plan", "Find the cheapest fleet that keeps the objective, and say why."),
     "serve": Command("camslice.cli.serve:serve", "Serve models over the Open Inference Protocol."),
     "schema": Command("camslice.cli.schema:schema", "Print the JSON Schema of fleet.yaml."),
     "doctor": Command("camslice.cli.doctor:doctor", "Say what this machine has and lacks, each with the fix."),

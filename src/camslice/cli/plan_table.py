@@ -36,24 +36,22 @@ def print_answer(found: Answer, question: Question) -> None:
 
 def _nodes(plan: Plan) -> Table:
     table = Table(title=f"nodes for {plan.cameras} cameras")
-    for name in ("instance type", "nodes", "topology", "streams", "p50 ms", "p95", "p99", "range p", "binds", "cpu", "gpu"):
-        table.add_column(name, justify="left" if name in ("instance type", "topology", "binds") else "right")
+    for name in ("nodes", "topology", "streams", "ms: p50/p95/p99", "range", "binds", "cpu/gpu %"):
+        table.add_column(name, justify="left" if name in ("nodes", "topology", "binds") else "right", no_wrap=True)
     for node in plan.nodes:
-        latency, use = node.predicted.latency, node.utilisation
+        latency, use, purchase = node.predicted.latency, node.utilisation, node.purchase.replace("_", " ")
         low, high = node.predicted.low_ms, node.predicted.high_ms
-        spread = "" if low is None and high is None else f"{_ms(low)}-{_ms(high)}"
         table.add_row(
-            f"{node.instance_type} ({node.purchase.replace('_', ' ')})",
-            str(node.count),
+            f"{node.count} x {node.instance_type}" + ("" if purchase == "on demand" else f" ({purchase})"),
             node.topology,
             str(node.streams_per_node),
-            *(f"{each:.0f}" for each in (latency.p50, latency.p95, latency.p99)),
-            spread,
-            node.binding_constraint,
-            *(f"{100 * use[name]:.0f} %" for name in ("cpu", "accelerator")),
+            "/".join(f"{each:.0f}" for each in (latency.p50, latency.p95, latency.p99)),
+            "" if low is None and high is None else f"{_ms(low)}-{_ms(high)}",
+            node.binding_constraint.replace("_", " "),
+            f"{100 * use['cpu']:.0f}/{100 * use['accelerator']:.0f}",
         )
     for spare in plan.spares:
-        table.add_row(f"{spare.instance_type} (spare)", str(spare.count), *[""] * 9)
+        table.add_row(f"{spare.count} x {spare.instance_type} (spare)", *[""] * 6)
     return table
 
 
