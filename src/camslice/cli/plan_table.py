@@ -36,7 +36,7 @@ def print_answer(found: Answer, question: Question) -> None:
 
 def _nodes(plan: Plan) -> Table:
     table = Table(title=f"nodes for {plan.cameras} cameras")
-    for name in ("nodes", "topology", "streams", "ms: p50/p95/p99", "range", "binds", "cpu/gpu %"):
+    for name in ("nodes", "topology", "each", "p50/95/99 ms", "range", "binds", "cpu/gpu"):
         table.add_column(name, justify="left" if name in ("nodes", "topology", "binds") else "right", no_wrap=True)
     for node in plan.nodes:
         latency, use, purchase = node.predicted.latency, node.utilisation, node.purchase.replace("_", " ")
