@@ -54,11 +54,15 @@ def loop_start_ms(pod: SimulatedPod, pod_number: int, stream_number: int, seed: 
     return float(_dice(seed, pod_number, stream_number).random()) * alone_ms
 
 
-def work_factors(pod: SimulatedPod, pod_number: int, stream_number: int, seed: int, count: int) -> Floats:
+FACTORS = 4096
+"""After so many frames of a stream their costs come again from the first."""
+
+
+def work_factors(pod: SimulatedPod, pod_number: int, stream_number: int, seed: int) -> Floats:
     """What each frame costs, relative to the mean: log-normal, so never negative, with mean 1 and the pod's `work_cv`."""
     dice = np.random.default_rng((seed, pod_number, stream_number, 1))
     spread = float(np.sqrt(np.log1p(pod.work_cv**2)))
-    factors: Floats = np.exp(dice.normal(-spread * spread / 2, spread, count))
+    factors: Floats = np.exp(dice.normal(-spread * spread / 2, spread, FACTORS))
     return factors
 
 

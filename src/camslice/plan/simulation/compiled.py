@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
+from typing import cast
 
 from camslice.plan.simulation.kernel import run_kernel
 
@@ -23,7 +24,6 @@ def compiled_kernel() -> Kernel:
     import numba
 
     try:
-        compiled: Kernel = numba.njit(cache=True)(run_kernel)
+        return cast("Kernel", numba.njit(cache=True)(run_kernel))
     except RuntimeError:  # no folder that it may write to
-        compiled = numba.njit(run_kernel)
-    return compiled
+        return cast("Kernel", numba.njit(run_kernel))

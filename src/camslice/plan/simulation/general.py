@@ -6,15 +6,13 @@ import math
 from dataclasses import dataclass
 from itertools import count
 
-from camslice.plan.simulation.arrivals import arrivals_of, loop_start_ms, work_factors
+from camslice.plan.simulation.arrivals import FACTORS, arrivals_of, loop_start_ms, work_factors
 from camslice.plan.simulation.frames import SimulatedFrame, trace_of
 from camslice.plan.simulation.node import SimulatedNode, SimulatedPod
 from camslice.plan.simulation.pod import Pod
 from camslice.plan.simulation.result import Trace
 from camslice.plan.simulation.server import Server
 from camslice.plan.simulation.site import Site
-
-_FACTORS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ class _Factors:
         if settings.work_cv <= 0.0:
             return 1.0
         if (pod, stream) not in self._of:
-            factors = work_factors(settings, pod, stream, self._seed, _FACTORS).tolist()
+            factors = work_factors(settings, pod, stream, self._seed).tolist()
             self._of[pod, stream] = (factors, count())
         factors, frames = self._of[pod, stream]
-        return factors[next(frames) % _FACTORS]
+        return factors[next(frames) % FACTORS]

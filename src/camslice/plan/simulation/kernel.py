@@ -45,6 +45,7 @@ def run_kernel(
     spinning: Floats,
     extra: Floats,
     closed_from_ms: Floats,
+    factors: Floats,
     depth: Ints,
     latency_ms: float,
     vcpu: float,
@@ -58,6 +59,7 @@ def run_kernel(
     pods_of: Ints,
     fates: Ints,
     stage_ms: Floats,
+    factor_of: Floats,
     stages: int,
     queue_stage: int,
     decode_stage: int,
@@ -68,8 +70,9 @@ def run_kernel(
 
     Rounds `first_round[p]` to `first_round[p + 1]` are those of pod p; a round whose stage differs from the next one's ends it.
     Row k of `captured_ms`, `pods_of`, `fates` and `stage_ms` (flat, `stages` per row) is frame k: the arrivals in their order,
-    then those of closed loops (pods with `closed_from_ms` >= 0), which get rows as they come. With `latency_ms` above 1e300
-    nothing is stale.
+    then those of closed loops (pods with `closed_from_ms` >= 0), which get rows as they come. `factors` has as many for each
+    pod: what its frames cost relative to the mean, one after the other and again from the first; `factor_of` keeps that of each
+    row. With `latency_ms` above 1e300 nothing is stale.
     """
     pods = len(device_of)
     devices = len(slice_ms)
@@ -95,6 +98,9 @@ def run_kernel(
             ends_stage[r] = stage_of[r] != stage_of[r + 1]
 
     # Pods.
+    of_each = len(factors) // pods
+    captured = [0 for _ in range(pods)]
+    factor = [1.0 for _ in range(pods)]
     at_round = [0 for _ in range(pods)]
     row_of = [-1 for _ in range(pods)]
     taken_at = [0.0 for _ in range(pods)]
@@ -249,6 +255,8 @@ def run_kernel(
             next_arrival += 1
             next_arrival_at = float(arrival_ms[next_arrival]) if next_arrival < arrivals else np.inf
             stage_ms[row * stages + decode_stage] = now - captured_ms[row]
+            factor_of[row] = factors[p * of_each + captured[p] % of_each]
+            captured[p] += 1
             if waiting[p] >= deepest[p]:
                 fates[ring[p * widest + ring_head[p]]] = SUPERSEDED
                 ring_head[p] = (ring_head[p] + 1) % widest
@@ -300,6 +308,8 @@ def run_kernel(
                         rows += 1
                         captured_ms[row] = now
                         pods_of[row] = p
+                        factor_of[row] = factors[p * of_each + captured[p] % of_each]
+                        captured[p] += 1
                 else:
                     now_ns = int(now * 1e6)
                     while waiting[p]:
@@ -321,6 +331,7 @@ def run_kernel(
                     todo = 0
                     continue
                 row_of[p] = row
+                factor[p] = float(factor_of[row])
                 taken_at[p] = now
                 stage_began[p] = now
                 at_round[p] = begin_of[p]
@@ -349,12 +360,12 @@ def run_kernel(
                         if runnable > physical_cores:
                             capacity += hyper_thread_yield * min(runnable - physical_cores, vcpu - physical_cores)
                         rate = capacity / runnable if runnable > 0.0 else 1.0
-                    heappush(jobs, (virtual + rate * (now - virtual_at) + work, p))
+                    heappush(jobs, (virtual + rate * (now - virtual_at) + work * factor[p], p))
                     todo = 0
                 else:
                     todo = 1
             if todo == 1:
-                work = visit_work[at_round[p]]
+                work = visit_work[at_round[p]] * factor[p]
                 if work > 0.0:
                     d = dev_of[p]
                     visit_left[p] = work

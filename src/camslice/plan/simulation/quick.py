@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from camslice.fleet.stages import STAGES
-from camslice.plan.simulation.arrivals import Arrivals, Floats, arrivals_of, loop_start_ms
+from camslice.plan.simulation.arrivals import Arrivals, Floats, arrivals_of, loop_start_ms, work_factors
 from camslice.plan.simulation.frames import DECODE, QUEUE, STAGE_INDEX
 from camslice.plan.simulation.general import Raw
 from camslice.plan.simulation.kernel import run_kernel
@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 Round = tuple[float, float, float, int]
 """CPU ms, its threads, ms at the accelerator, stage."""
 
+ONES: Floats = np.ones(1)
+"""Factors of frames that all cost the same."""
+
 _NEVER_STALE_MS = 1e301
 
 
 @dataclass(frozen=True, slots=True)
 class QuickPod:
-    """A pod as the kernel knows it. `loop_start_ms` is below 0 where frames arrive by themselves."""
+    """A pod as the kernel knows it. `loop_start_ms` is below 0 where frames arrive by themselves. `factors`: what its frames
+    cost, relative to the mean; as many for every pod."""
 
     rounds: tuple[Round, ...]
     device: int
@@ -36,6 +40,7 @@ class QuickPod:
     extra_threads: float
     loop_start_ms: float
     depth: int
+    factors: Floats = field(default_factory=lambda: ONES)
 
 
 def is_quick(node: SimulatedNode) -> bool:
@@ -53,6 +58,7 @@ def expected_frames(node: SimulatedNode, end_ms: float) -> float:
 
 def run_quick(node: SimulatedNode, seed: int, warm_up_ms: float, end_ms: float, *, compiled: bool) -> Raw:
     """Simulate until `end_ms` with the kernel; the window begins at `warm_up_ms`."""
+    varied = any(pod.work_cv > 0.0 for pod in node.pods)
     pods = [
         QuickPod(
             tuple(_rounds(pod)),
@@ -61,6 +67,7 @@ def run_quick(node: SimulatedNode, seed: int, warm_up_ms: float, end_ms: float, 
             pod.extra_threads,
             -1.0 if pod.streams[0].interval_ms is not None else loop_start_ms(pod, number, 0, seed),
             pod.streams[0].depth,
+            work_factors(pod, number, 0, seed) if varied else ONES,
         )
         for number, pod in enumerate(node.pods)
     ]
@@ -93,6 +100,7 @@ def run_pods(
     pods_of[:known] = arrivals.pods
     fates = np.full(rows, IN_FLIGHT, np.int64)
     stage_ms = np.zeros(rows * len(STAGES))
+    factor_of = np.ones(rows)
     rounds = [each for pod in pods for each in pod.rounds]
     sliced = list(devices) or [Slices(1.0, 0.0)]
     run = _kernel(compiled=compiled)
@@ -106,6 +114,7 @@ def run_pods(
         _floats([pod.spinning_threads for pod in pods]),
         _floats([pod.extra_threads for pod in pods]),
         _floats([pod.loop_start_ms for pod in pods]),
+        np.concatenate([pod.factors for pod in pods]),
         np.array([pod.depth for pod in pods], np.int64),
         latency_ms if math.isfinite(latency_ms) else _NEVER_STALE_MS,
         float(processor.vcpu),
@@ -119,6 +128,7 @@ def run_pods(
         pods_of,
         fates,
         stage_ms,
+        factor_of,
         len(STAGES),
         QUEUE,
         DECODE,
@@ -155,7 +165,7 @@ def rounds_of(steps: Sequence[Step]) -> list[Round]:
 
 def _is_plain(pod: SimulatedPod) -> bool:
     one = len(pod.streams) == len(pod.batches) == pod.slots == pod.lanes == 1
-    alone = pod.server is None and pod.background_ms == 0.0 and pod.work_cv == 0.0
+    alone = pod.server is None and pod.background_ms == 0.0
     steps = _steps(pod)
     known = all(step.where is not Where.NOTHING for step in steps)
     placed = pod.device is not None or all(step.where is Where.CPU for step in steps)
