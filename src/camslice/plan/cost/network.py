@@ -73,4 +73,4 @@ def _way_in(ingest: Ingest, kbps: float, gb: float, rates: Rates, hours_per_mont
 
 def _between_zones() -> CostLine:
     """Nothing that is planned crosses zones: the engine of `remote` and its workers share a node, hence a zone."""
-    return CostLine("traffic between zones: none (an engine and its workers share one)", 0.0)
+    return CostLine("traffic between zones: none", 0.0)

@@ -10,11 +10,14 @@ from camslice.fleet.profile import PriceRow, Profile
 
 @dataclass(frozen=True, slots=True)
 class PublishedPrice:
-    """`usd_per_camera_month` as published by `source`; `gap`: by what share that lies above (below, if negative) ours."""
+    """`usd_per_camera_month` as published; `gap`: by what share that lies above (below, if negative) ours. `profile` has it,
+    and `source` says what is known of it.
+    """
 
     deployment: str
     usd_per_camera_month: float
     gap: float
+    profile: str
     source: str
 
 
@@ -27,9 +30,9 @@ def published_prices(
         for row in profile.prices:
             figure = row.usd_per_camera_month
             if figure is not None and _same(row, instance_type, cameras_per_node):
-                source = profile.sources.get(figure.source or "", figure.source or profile.name)
+                source = profile.sources.get(figure.source or "", figure.source or "")
                 gap = figure.value / usd_per_camera_month - 1
-                found.append(PublishedPrice(row.deployment, figure.value, gap, source))
+                found.append(PublishedPrice(row.deployment, figure.value, gap, profile.name, source))
     return tuple(found)
 
 

@@ -38,7 +38,7 @@ class PicturesFeed:
     live = False
 
     def __init__(self, paths: Sequence[Path], fps: float, *, loop: bool) -> None:
-        self._paths = paths
+        self.paths = paths
         self._loop = loop
         self._shown = 0
         self._readable = 0
@@ -46,9 +46,9 @@ class PicturesFeed:
 
     def advance(self) -> PacketTime:
         """Go to the next picture."""
-        at_end = self._shown > 0 and self._shown % len(self._paths) == 0
+        at_end = self._shown > 0 and self._shown % len(self.paths) == 0
         if at_end and not self._readable:
-            raise SourceError(f"none of the pictures in {self._paths[0].parent} can be read; check the files")
+            raise SourceError(f"none of the pictures in {self.paths[0].parent} can be read; check the files")
         if at_end and not self._loop:
             raise SourceEndedError
         self._shown += 1
@@ -57,7 +57,7 @@ class PicturesFeed:
     def decode(self) -> list[Decoded]:
         """Read the picture. Raises CorruptPacketError."""
         try:
-            picture = load_picture(self._paths[(self._shown - 1) % len(self._paths)])
+            picture = load_picture(self.paths[(self._shown - 1) % len(self.paths)])
         except SourceError as error:
             raise CorruptPacketError(str(error)) from None
         self._readable += 1

@@ -82,7 +82,7 @@ def test_lines_add_up_and_say_what_they_are() -> None:
         "disks: 5 x 20 GB",
         "control plane (aws): 0.1 $/h",
         "video in, direct: 13140 GB x 0 $/GB",
-        "traffic between zones: none (an engine and its workers share one)",
+        "traffic between zones: none",
     ]
 
 
