@@ -198,6 +198,11 @@ def _remarks(
         if not profile.decode:
             remarks.append(f"{each.where} says nothing of decoding, which is therefore not counted")
     for node in nodes:
+        high_ms, most_ms = node.predicted.high_ms, drawn.question.fleet.objective.latency_ms
+        if node.predicted.low_ms is not None and (high_ms is None or high_ms > most_ms):
+            remarks.append(
+                f"{node.shape} keeps the objective by the likeliest figures, and breaks it at the worse ends of fitted ones"
+            )
         if node.purchase is Purchase.SPOT:
             interruption = drawn.question.catalogue.find(node.instance_type).interruption
             remarks.append(f"{node.instance_type} by spot: {blind_minutes(interruption).words}")

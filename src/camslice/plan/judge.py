@@ -6,6 +6,7 @@ What held once holds with fewer streams, and what broke breaks with more: so a f
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,12 +16,20 @@ from camslice.plan.capacity.limits import why_too_full
 from camslice.plan.node_kind import NodeKind, strictest
 from camslice.plan.optimise.problem import Contents
 from camslice.plan.plan import Latency, PlannedClass, Predicted
+from camslice.plan.simulation.compiled import can_compile
 from camslice.plan.simulation.enough import Enough, simulate_enough
 from camslice.plan.simulation.load import NodeLoad
 from camslice.plan.simulation.node import SimulatedNode
+from camslice.plan.simulation.quick import is_quick
 from camslice.plan.simulation.result import Outcome, Simulated
+from camslice.plan.simulation.simulate import Way
 
 _LEAST_PERCENTILE = 95.0
+_SEEDS_CONFIRMED = 3
+"""What is to be rented is simulated with so many sets of phases; the worst one counts."""
+_STALL_MS = 1_000.0
+_RECOVERED_AFTER_S = 10.0
+"""A node must find back from a stall of a second (of its network, say) within so long; only then it is looked at."""
 
 Translate = Callable[[NodeLoad, Mapping[str, Profile]], SimulatedNode]
 
@@ -97,12 +106,17 @@ class Judge:
             self._lengths.confirmed if confirmed else self._lengths.tried,
             percentile=max(objective.percentile, _LEAST_PERCENTILE),
         )
-        node = self.node(kind, contents)
-        key = hashlib.sha256(repr((node, objective, enough, self._seed)).encode()).hexdigest()
+        node = replace(self.node(kind, contents), stall_ms=_STALL_MS)
+        seeds = range(self._seed, self._seed + (_SEEDS_CONFIRMED if confirmed else 1))
+        return max((self._simulated(node, objective, enough, seed) for seed in seeds), key=_badness)
+
+    def _simulated(self, node: SimulatedNode, objective: Objective, enough: Enough, seed: int) -> Verdict:
+        key = hashlib.sha256(repr((node, objective, enough, seed)).encode()).hexdigest()
         known = self._remembered.get(key)
         if known is None:
             self.simulations += 1
-            known = judged(simulate_enough(node, self._seed, enough), objective, self._seed)
+            way = Way.COMPILED if can_compile() and is_quick(node) else Way.AUTO
+            known = judged(simulate_enough(node, seed, enough, _RECOVERED_AFTER_S, way), objective, seed)
             self._remembered[key] = known
         return known
 
@@ -143,6 +157,11 @@ def _why(outcome: Outcome, objective: Objective) -> str | None:
         return "drops"
     p_all_ms = outcome.percentile_all(objective.percentile)
     return "latency" if p_all_ms is None or p_all_ms > objective.latency_ms else None
+
+
+def _badness(verdict: Verdict) -> tuple[bool, float]:
+    p_all_ms = None if verdict.predicted is None else verdict.predicted.p_all_ms
+    return not verdict.holds, math.inf if p_all_ms is None else p_all_ms
 
 
 def _within(contents: Contents, of: Contents) -> bool:

@@ -30,7 +30,9 @@ def case_study_profile() -> Profile:
 
 
 def camera(name: str, fps: float = 4.0, model: str = "yolov8", stream: StreamFormat | None = HD) -> CameraSpec:
-    return CameraSpec(name, Source("rtsp://camera.example/stream", "rtsp://camera.example/stream"), fps, (model,), stream=stream)
+    return CameraSpec(
+        name, Source("rtsp://camera.example/stream", "rtsp://camera.example/stream"), fps, (model,), stream=stream
+    )
 
 
 def fleet(

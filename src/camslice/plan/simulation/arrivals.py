@@ -38,7 +38,7 @@ def arrivals_of(node: SimulatedNode, seed: int, end_ms: float) -> Arrivals:
     ]
     if not parts:
         return Arrivals(np.zeros(0), np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    arrival_ms = np.concatenate([part.arrival_ms for part in parts])
+    arrival_ms = np.maximum(np.concatenate([part.arrival_ms for part in parts]), node.stall_ms)
     order = np.argsort(arrival_ms, kind="stable")
     return Arrivals(
         arrival_ms[order],

@@ -133,7 +133,11 @@ class SimulatedServer:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedNode:
-    """Everything that runs. `latency_ms` and `percentile` of the objective decide what is stale and what is reported."""
+    """Everything that runs. `latency_ms` and `percentile` of the objective decide what is stale and what is reported.
+
+    `stall_ms`: a hiccup at the beginning. No frame arrives before, and all that were captured by then come at once. A node
+    whose pods spin while they wait may carry a load for as long as nothing disturbs it and never find back from a crowd.
+    """
 
     processor: Processor
     devices: tuple[Slices | Concurrent, ...]
@@ -141,3 +145,4 @@ class SimulatedNode:
     latency_ms: float
     percentile: float
     servers: tuple[SimulatedServer, ...] = ()
+    stall_ms: float = 0.0
