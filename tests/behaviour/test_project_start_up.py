@@ -9,9 +9,23 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("av", "cv2", "fastapi", "matplotlib", "numpy", "onnx", "onnxruntime", "openvino", "psycopg", "sqlalchemy", "uvicorn")
-COMMANDS = ("run", "demo", "detect", "eval", "models", "schema", "doctor")
+HEAVY = (
+    "av",
+    "boto3",
+    "cv2",
+    "fastapi",
+    "matplotlib",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "psycopg",
+    "sqlalchemy",
+    "uvicorn",
+)
+COMMANDS = ("run", "demo", "detect", "eval", "models", "schema", "doctor", "cost", "catalogue", "probe")
 MODEL_COMMANDS = ("list", "pull", "info", "import")
+CATALOGUE_COMMANDS = ("list", "refresh", "check")
 
 _WHAT_IS_LOADED = """
 import contextlib, io, json, sys
@@ -23,7 +37,11 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["models", "--help"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["run", "--help"], ["models", "--help"], ["catalogue", "--help"], ["cost", "--help"], ["probe", "--help"]],
+    ids=" ".join,
+)
 def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
     process = subprocess.run(
         [sys.executable, "-c", _WHAT_IS_LOADED, json.dumps(arguments)], capture_output=True, text=True, check=True
@@ -34,7 +52,13 @@ def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [*((name,) for name in COMMANDS), *(("models", name) for name in MODEL_COMMANDS)], ids=" ".join
+    "command",
+    [
+        *((name,) for name in COMMANDS),
+        *(("models", name) for name in MODEL_COMMANDS),
+        *(("catalogue", name) for name in CATALOGUE_COMMANDS),
+    ],
+    ids=" ".join,
 )
 def test_every_documented_command_exists(command: tuple[str, ...]) -> None:
     process = subprocess.run(

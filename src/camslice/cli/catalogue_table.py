@@ -10,9 +10,10 @@ from rich.table import Table
 
 from camslice.cli.output import stdout
 from camslice.plan.catalogue.catalogue import Catalogue, price_of
+from camslice.plan.catalogue.columns import UNKNOWN
 from camslice.plan.catalogue.instance_type import Accelerator, InstanceType, Purchase
 
-_FACTS = ("type", "vCPU/cores", "GB", "accelerator", "pods")
+_FACTS = ("type", "vCPU", "GB", "accelerator", "pods")
 
 
 def print_catalogue(catalogue: Catalogue, chosen: Iterable[InstanceType], region: str) -> None:
@@ -23,14 +24,15 @@ def print_catalogue(catalogue: Catalogue, chosen: Iterable[InstanceType], region
         title=f"{catalogue.origin}: prices in {region}, $ per hour", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
     )
     for name in (*_FACTS, *(purchase.replace("_", " ") for purchase in purchases)):
-        table.add_column(name, justify="left" if name in {"type", "accelerator"} else "right", no_wrap=True)
+        table.add_column(name, justify="left" if name in {"type", "accelerator"} else "right", no_wrap=name != "accelerator")
     for each in types:
         table.add_row(*_facts(each), *(_price(each, region, purchase) for purchase in purchases))
     out = stdout()
     out.print(table)
     out.print("pods: what the network interfaces have addresses for / the same with prefix delegation", soft_wrap=True)
     for processor, families in _processors(types).items():
-        out.print(f"{processor}: {', '.join(families)}", soft_wrap=True)
+        known = "processor not known" if processor == UNKNOWN else processor
+        out.print(f"{known}: {', '.join(families)}", soft_wrap=True)
     for purchase in purchases:
         prices = [price for each in types if (price := price_of(each, region, purchase)) is not None]
         for dated, source in dict.fromkeys((price.dated, price.source) for price in prices):
@@ -44,7 +46,7 @@ def _facts(each: InstanceType) -> tuple[str, ...]:
     limits = [limit for limit in (each.pod_limit, each.pod_limit_prefix) if limit is not None]
     return (
         each.name,
-        f"{each.vcpu}/{each.physical_cores}",
+        str(each.vcpu),
         f"{each.memory_mb / 1000:.0f}",
         _accelerator(each.accelerator),
         "/".join(str(limit) for limit in limits),
@@ -63,7 +65,7 @@ def _accelerator(card: Accelerator | None) -> str:
     if card is None:
         return ""
     count = f"{card.fraction:g}" if card.fraction < 1 else str(card.count)
-    return f"{count} x {card.name}, {card.memory_mb / 1000:.0f} GB"
+    return f"{count} x {card.name}"
 
 
 def _price(each: InstanceType, region: str, purchase: Purchase) -> str:

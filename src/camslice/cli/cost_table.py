@@ -36,8 +36,8 @@ def print_cost(answer: Answer) -> None:
     for each in answer.published:
         where = "above" if each.gap > 0 else "below"
         out.print(
-            f"published ({each.deployment}): {_money(each.usd_per_camera_month)} $, {abs(each.gap):.1%} {where} the nodes alone "
-            f"at list price (profile {each.profile})",
+            f"published ({each.deployment}): {_money(each.usd_per_camera_month)} $, {abs(each.gap):.1%} {where} the nodes "
+            f"alone at list price (profile {each.profile})",
             soft_wrap=True,
         )
 

@@ -124,18 +124,31 @@ def _print(found: Sequence[Probed], written: Sequence[str], path: Path) -> None:
     table = Table()
     for name in ("camera", "picture", "frames/s", "codec", "kbit/s", ""):
         table.add_column(name, justify="left" if name in {"camera", "codec", ""} else "right")
-    for each in found:
-        if each.stream is None:
-            table.add_row(each.camera.name, "", "", "", "", each.error)
-            continue
+    alike = _copies_together(found)
+    for names, each in alike:
         stream, said = each.stream, each.camera.stream
-        remark = f"the file says {stream_text(said)}" if said not in (None, stream) and said else ""
+        if stream is None:
+            table.add_row(names, "", "", "", "", each.error)
+            continue
+        remark = "" if said is None or said == stream else f"the file says {stream_text(said)}"
         size = f"{stream.width} x {stream.height}"
-        table.add_row(each.camera.name, size, f"{stream.fps:g}", stream.codec, f"{stream.kbps:.0f}", remark)
+        table.add_row(names, size, f"{stream.fps:g}", stream.codec, f"{stream.kbps:.0f}", remark)
     stdout().print(table)
     if written:
-        stderr().print(f"written into {path}: {', '.join(written)}")
+        stderr().print(f"written into {path}: {', '.join(written)}", soft_wrap=True)
         return
-    for each in found:
+    for names, each in alike:
         if each.stream is not None and each.camera.stream is None:
-            stdout().print(f"{each.camera.name}:\n  stream: {stream_text(each.stream)}", soft_wrap=True)
+            stdout().print(f"{names}:\n  stream: {stream_text(each.stream)}", soft_wrap=True)
+
+
+def _copies_together(found: Sequence[Probed]) -> list[tuple[str, Probed]]:
+    """Cameras of which all is the same, under the first one's name and how many more there are."""
+    groups: dict[object, list[Probed]] = {}
+    for each in found:
+        groups.setdefault((_what_is_opened(each.camera), each.camera.stream), []).append(each)
+    named = []
+    for group in groups.values():
+        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+        named.append((f"{group[0].camera.name}{more}", group[0]))
+    return named

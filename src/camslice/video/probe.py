@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -46,7 +46,7 @@ def probe(spec: CameraSpec, seconds: float = 5.0, clock: Callable[[], float] = t
 
 def _probe(spec: CameraSpec, seconds: float, clock: Callable[[], float]) -> StreamFormat:
     meter = _Meter()
-    feed = open_source(SourceRequest(spec, Pace.LOSSLESS, ring=meter))
+    feed = open_source(SourceRequest(replace(spec, loop=False), Pace.LOSSLESS, ring=meter))
     try:
         if isinstance(feed, PicturesFeed):
             return _of_pictures(feed, spec)
@@ -113,15 +113,14 @@ def _watch(feed: Feed, meter: _Meter, seconds: float, clock: Callable[[], float]
             packet = feed.advance()
         except SourceEndedError:
             break
-        if packet.starts_pass and watched.times:
-            break
-        if watched.size is None and meter.size is None:
+        if watched.size is None:
             watched.size = _decoded_size(feed)
         at_s = _time_of(packet)
         watched.times.append(clock() if at_s is None and feed.live else at_s or 0.0)
         span = watched.times[-1] - watched.times[0]
-        known = watched.size is not None or meter.size is not None
-        if (known and (span >= wanted_s or meter.codec is None)) or clock() - began_s > seconds + _PATIENCE_S:
+        if watched.size is not None and (span >= wanted_s or meter.codec is None):
+            break
+        if clock() - began_s > seconds + _PATIENCE_S:
             break
     return watched
 
@@ -138,7 +137,7 @@ def _decoded_size(feed: Feed) -> tuple[int, int] | None:
 
 
 def _time_of(packet: PacketTime) -> float | None:
-    return packet.pts_s if packet.dts_s is None else packet.dts_s
+    return packet.dts_s if packet.pts_s is None else packet.pts_s
 
 
 def _of_pictures(feed: PicturesFeed, spec: CameraSpec) -> StreamFormat:
