@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -274,6 +275,16 @@ def test_a_client_that_leaves_does_no_harm(service: FakeService, client: GrpcCli
     service.asked().answer()
     service.hold = False
     assert client.call("ModelInfer", infer_message()).outputs
+
+
+@pytest.mark.parametrize(("said", "kept"), [("ExecuteBatchError raised in core by servicer method [/x]", False), ("odd", True)])
+def test_an_answer_that_nobody_waits_for_any_more_is_no_error_in_the_log(
+    client: GrpcClient, caplog: pytest.LogCaptureFixture, said: str, kept: bool
+) -> None:
+    """When a client leaves at the very moment at which its answer is sent, gRPC's core logs a traceback: seen in fuzz runs."""
+    assert client.call("ServerLive").live
+    logging.getLogger("grpc._cython.cygrpc").error(said)
+    assert (said in caplog.text) is kept
 
 
 def test_requests_of_many_clients_wait_side_by_side(service: FakeService, client: GrpcClient) -> None:

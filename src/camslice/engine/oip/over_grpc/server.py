@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 
@@ -17,6 +18,8 @@ from camslice.engine.oip.tls import Tls
 from camslice.engine.oip.wire_limits import WireLimits
 from camslice.fleet.errors import MachineError
 
+log = logging.getLogger(__name__)
+
 
 class GrpcServer:
     """Answers calls at one address. Lives on the event loop of its owner, `OipServer`."""
@@ -26,6 +29,7 @@ class GrpcServer:
         """Where it listens; the port is a real one once started."""
         self._tls = tls
         self._calls = GrpcCalls(service, limits, token)
+        logging.getLogger(_CORE).addFilter(_without_lost_answers)
         self._server = grpc.aio.server(handlers=(self._calls.handler(),), options=_options(limits))
 
     async def start(self) -> None:
@@ -53,6 +57,19 @@ class GrpcServer:
         except RuntimeError:
             raise MachineError(f"cannot listen on {self.address}: gRPC did not get the address; choose another one") from None
         return replace(self.address, port=port) if isinstance(self.address, TcpAddress) else self.address
+
+
+_CORE = "grpc._cython.cygrpc"
+_LOST_ANSWER = "ExecuteBatchError"
+
+
+def _without_lost_answers(record: logging.LogRecord) -> bool:
+    """Keeps out of the log what gRPC writes, with a traceback, when a client is gone before its answer: no fault of anybody's
+    here. The same function is the same filter, so that several servers add it once."""
+    if _LOST_ANSWER not in record.getMessage():
+        return True
+    log.debug("a client was gone before its answer")
+    return False
 
 
 def _options(limits: WireLimits) -> list[tuple[str, int]]:
