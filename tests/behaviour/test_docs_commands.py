@@ -102,8 +102,10 @@ def with_tiny_network(text: str) -> str:
 
 
 def allowed(command: str) -> set[int]:
-    """How the command may end. `doctor` is content with a fleet whose weights are here, unless a GPU waits for its library."""
-    may_complain = "camslice run" in command or ("camslice doctor" in command and nvidia_devices())
+    """How the command may end. `doctor` is content with a fleet whose weights are here, unless a GPU waits for its library;
+    `plan` shows plans that cost more than is allowed, too."""
+    may_complain = any(f"camslice {name}" in command for name in ("run", "plan"))
+    may_complain |= "camslice doctor" in command and bool(nvidia_devices())
     return {0, NOT_ALL_IS_WELL} if may_complain else {0}
 
 
@@ -126,7 +128,7 @@ def check_that_it_exists(command: str, where: str) -> None:
         assert plan.returncode == 0, f"{where}: {command}\n{plan.stderr}"
     if program == "camslice":
         names = [word for word in words[1:3] if re.fullmatch(r"[a-z]+", word)]
-        subcommand = names if words[1] == "models" else names[:1]
+        subcommand = names if words[1] in {"models", "catalogue"} else names[:1]
         shown = subprocess.run(
             [BIN / "camslice", *subcommand, "--help"],
             env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200", "TERM": "dumb"},
