@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from camslice.cli.fleet_file import FleetFile
 from camslice.fleet.spec import load_fleet
 from camslice.fleet.types import StreamFormat
 from tests.clips import write_clip
@@ -107,6 +108,14 @@ def test_a_file_that_cannot_be_edited_safely_is_left_alone(fleet: Path, capsys: 
     assert ended("probe", str(fleet), "--write") == 2
     assert "cannot be edited safely; paste the lines yourself" in capsys.readouterr().err
     assert fleet.read_text() == text
+
+
+def test_a_running_fleet_takes_no_notice_of_what_is_written(fleet: Path) -> None:
+    file = FleetFile(fleet, None)
+    before = file.read()
+    assert ended("probe", str(fleet), "--write") == 0
+    assert file.changed()
+    assert file.read().cameras == before.cameras, "else every camera would be opened anew"
 
 
 @pytest.mark.parametrize(("arguments", "piece"), [(["nowhere.yaml"], "no such file"), (["--seconds", "0.1", "x"], "seconds")])

@@ -22,7 +22,7 @@ class FleetFile:
     def read(self) -> Fleet:
         """What the file says now. Raises FleetError."""
         self._seen = _state_of(self.path)
-        fleet = load_fleet(self.path)
+        fleet = _as_run(load_fleet(self.path))
         if self._store == "none":
             return replace(fleet, store=None)
         declared = fleet.store or Store(DEFAULT_STORE)
@@ -31,6 +31,11 @@ class FleetFile:
     def changed(self) -> bool:
         """Whether the file is another one than when it was read last."""
         return _state_of(self.path) != self._seen
+
+
+def _as_run(fleet: Fleet) -> Fleet:
+    """Without what only plans need of cameras, so that `probe --write` opens no camera of a running fleet anew."""
+    return replace(fleet, cameras=tuple(replace(camera, stream=None, objective=None) for camera in fleet.cameras))
 
 
 def _state_of(path: Path) -> tuple[int, int, int] | None:
