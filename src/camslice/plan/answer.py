@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from camslice.plan.assemble import assembled
 from camslice.plan.infeasible import WayOut, ways_out
-from camslice.plan.judge import Verdict
+from camslice.plan.judge import Lengths, Verdict
 from camslice.plan.plan import Plan, Rejected
 from camslice.plan.planner import Drawn, Question, draw, limits_of
 from camslice.plan.reasons import rejections
@@ -51,8 +51,10 @@ def answer(
 
 
 def _cheapest(question: Question, solve: Solve, remembered: MutableMapping[str, Verdict]) -> float | None:
-    """US dollars per month of the cheapest fleet, None for none. To be asked often: nothing is assembled."""
-    drawn: Drawn = draw(question, solve, remembered)
+    """US dollars per month of the cheapest fleet, None for none. To be asked often: nothing is assembled, nor confirmed by
+    longer simulations.
+    """
+    drawn: Drawn = draw(replace(question, lengths=Lengths(confirmed=Lengths().tried)), solve, remembered)
     found = drawn.search.run(limits_of(drawn))
     if any(found.solution.unplaced):
         return None

@@ -16,8 +16,8 @@ Cheapest = Callable[[Question], float | None]
 """US dollars per month of the cheapest fleet that keeps everything but the dollars; None where there is none at any price."""
 
 _EXACT = 0.005
-_MOST_LATENCY = 64.0
-_LEAST_RATE = 1 / 64
+_MOST_LATENCY = 16.0
+_LEAST_RATE = 1 / 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ from camslice.plan.simulation.result import Outcome, Simulated
 from camslice.plan.simulation.simulate import Way
 
 _LEAST_PERCENTILE = 95.0
+_FINEST_OVERLOAD_S = 100.0
+"""An overload of a share e piles up e seconds of work in each second: of latency L it is seen after L / e. So many times L show
+one of a hundredth."""
 _SEEDS_CONFIRMED = 3
 """What is to be rented is simulated with so many sets of phases; the worst one counts."""
 _STALL_MS = 1_000.0
@@ -102,9 +105,13 @@ class Judge:
         if limit is not None:
             return Verdict(False, limit, None, {})
         objective = strictest(contents, self.classes)
+        enough = self._lengths.confirmed if confirmed else self._lengths.tried
+        least_s = max(enough.least_s, _FINEST_OVERLOAD_S * objective.latency_ms / 1000)
         enough = replace(
-            self._lengths.confirmed if confirmed else self._lengths.tried,
+            enough,
             percentile=max(objective.percentile, _LEAST_PERCENTILE),
+            least_s=least_s,
+            most_s=max(enough.most_s, least_s),
         )
         node = replace(self.node(kind, contents), stall_ms=_STALL_MS)
         seeds = range(self._seed, self._seed + (_SEEDS_CONFIRMED if confirmed else 1))
