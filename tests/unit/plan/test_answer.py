@@ -110,7 +110,8 @@ def test_without_any_way_nothing_is_planned_and_the_way_out_is_told() -> None:
 
 
 def test_nobody_s_profile_is_a_reason_for_every_other_machine() -> None:
-    plan = plan_of(question(fleet(instance_types=(), topologies=())))
+    allowed = (Topology.SLICED, Topology.MIG)
+    plan = plan_of(question(fleet(instance_types=(), topologies=allowed)))
     reasons = {(each.instance_type, each.topology): each.reason for each in plan.rejected}
     assert reasons["g6.xlarge", Topology.SLICED].startswith("no profile (t4-case-study is of a T4, not a L4")
     assert reasons["g4dn.2xlarge", Topology.SLICED].startswith("dearer: ")
