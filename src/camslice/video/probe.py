@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -89,36 +90,60 @@ class _Meter(PacketRing):
 
 
 @dataclass(slots=True)
-class _Watched:
-    """When packets were due or came, in seconds, and the size of a decoded frame."""
+class _Span:
+    """Points in time, in seconds of one clock: how many, and from when to when."""
 
-    times: list[float] = field(default_factory=list)
+    count: int = 0
+    first: float = math.inf
+    last: float = -math.inf
+
+    def add(self, at_s: float) -> None:
+        self.count += 1
+        self.first, self.last = min(self.first, at_s), max(self.last, at_s)
+
+    @property
+    def seconds(self) -> float:
+        return self.last - self.first if self.count else 0.0
+
+
+@dataclass(slots=True)
+class _Watched:
+    """When packets were due by their stamps, when they came, and the size of a decoded frame."""
+
+    live: bool
+    stamps: _Span = field(default_factory=_Span)
+    arrivals: _Span = field(default_factory=_Span)
     size: tuple[int, int] | None = None
+
+    @property
+    def span(self) -> _Span:
+        """By stamps, and by arrival only for a live source that has none."""
+        return self.arrivals if self.live and self.stamps.count < 2 else self.stamps
 
     def fps(self, nominal: float | None) -> float | None:
         """The rate that the source declares if packets bear it out, else theirs; None if nobody knows."""
-        span = max(self.times) - min(self.times) if self.times else 0.0
-        seen = (len(self.times) - 1) / span if span > 0 else None
+        span = self.span
+        seen = (span.count - 1) / span.seconds if span.seconds > 0 else None
         if seen is None or (nominal is not None and abs(seen / nominal - 1) <= 0.1):
             return nominal
         return seen
 
 
 def _watch(feed: Feed, meter: _Meter, seconds: float, clock: Callable[[], float]) -> _Watched:
-    watched = _Watched()
+    watched = _Watched(feed.live)
     wanted_s = seconds if feed.live else FILE_SECONDS
     began_s = clock()
-    while len(watched.times) < _UNTIMED_PACKETS:
+    while watched.arrivals.count < _UNTIMED_PACKETS:
         try:
             packet = feed.advance()
         except SourceEndedError:
             break
         if watched.size is None:
             watched.size = _decoded_size(feed)
-        at_s = _time_of(packet)
-        watched.times.append(clock() if at_s is None and feed.live else at_s or 0.0)
-        span = watched.times[-1] - watched.times[0]
-        if watched.size is not None and (span >= wanted_s or meter.codec is None):
+        watched.arrivals.add(clock())
+        if (stamp := _time_of(packet)) is not None:
+            watched.stamps.add(stamp)
+        if watched.size is not None and (watched.span.seconds >= wanted_s or meter.codec is None):
             break
         if clock() - began_s > seconds + _PATIENCE_S:
             break

@@ -12,6 +12,7 @@ from camslice.fleet.errors import SourceError
 from camslice.video.probe import probe
 from tests.camera_recorder import spec_of
 from tests.clips import jpegs, write_clip, write_h264
+from tests.rtsp import RtspServer, need_rtsp_server
 from tests.web_camera import web_camera
 
 
@@ -79,6 +80,19 @@ def test_a_live_camera_is_watched_for_as_long_as_asked() -> None:
         "by when pictures arrive: at most one each 20 ms, and FFmpeg's made-up 25 do not count as stated"
     )
     assert found.kbps > 0
+
+
+def test_an_rtsp_camera_tells_size_rate_and_codec() -> None:
+    need_rtsp_server()
+    with RtspServer(size="320x240", fps=15, password="open-sesame") as server:
+        found = probe(spec_of(server.url(credentials="bob:open-sesame"), 5), seconds=2.0)
+        with pytest.raises(SourceError) as caught:
+            probe(spec_of(server.url(credentials="bob:wrong-word"), 5), seconds=1.0)
+    assert (found.width, found.height, found.codec) == (320, 240, "h264")
+    assert found.fps == pytest.approx(15, rel=0.35), "a second or two of packets on a machine that may be busy"
+    assert found.kbps > 1
+    assert "401 Unauthorized" in str(caught.value)
+    assert "wrong-word" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
