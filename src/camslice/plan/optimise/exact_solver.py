@@ -1,0 +1,101 @@
+"""CP-SAT behind the few words that are needed here: one worker, one seed, deterministic time, so that answers repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ortools.sat.python import cp_model
+
+Variable = cp_model.IntVar
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`found`: some solution; `proven`: the best one, or that there is none. No solution is better than `bound`."""
+
+    found: bool
+    proven: bool
+    objective: int
+    bound: int
+    solver: cp_model.CpSolver
+
+    def value(self, variable: Variable) -> int:
+        """Of a variable in the solution that was found."""
+        return int(self.solver.value(variable))
+
+
+class ExactModel:
+    """Integer variables, linear limits, one objective. Efforts are in CP-SAT's deterministic seconds, about as long as real ones."""
+
+    def __init__(self) -> None:
+        self._model = cp_model.CpModel()
+
+    def integer(self, low: int, high: int) -> Variable:
+        """A new variable from `low` to `high`."""
+        return self._model.new_int_var(low, high, "")
+
+    def boolean(self) -> Variable:
+        """A new variable that is 0 or 1."""
+        return self._model.new_bool_var("")
+
+    def at_most(self, variables: Sequence[Variable], weights: Sequence[int], limit: int) -> None:
+        """The weighted sum is no more than `limit`."""
+        self._model.add(cp_model.LinearExpr.weighted_sum(variables, weights) <= limit)
+
+    def at_least(self, variables: Sequence[Variable], weights: Sequence[int], limit: int) -> None:
+        """The weighted sum is no less than `limit`."""
+        self._model.add(cp_model.LinearExpr.weighted_sum(variables, weights) >= limit)
+
+    def exactly(self, variables: Sequence[Variable], weights: Sequence[int], total: int) -> None:
+        """The weighted sum is `total`."""
+        self._model.add(cp_model.LinearExpr.weighted_sum(variables, weights) == total)
+
+    def some_at_most(self, alternatives: Sequence[tuple[Variable, int]]) -> None:
+        """At least one of these variables is no more than its number."""
+        self._some([variable <= limit for variable, limit in alternatives])
+
+    def some_at_least(self, alternatives: Sequence[tuple[Variable, int]]) -> None:
+        """At least one of these variables is no less than its number."""
+        self._some([variable >= limit for variable, limit in alternatives])
+
+    def hint(self, variable: Variable, value: int) -> None:
+        """A value to try first."""
+        self._model.add_hint(variable, value)
+
+    def maximise(self, variables: Sequence[Variable], weights: Sequence[int], effort: float) -> Answer:
+        """Solve for the greatest weighted sum."""
+        self._model.maximize(cp_model.LinearExpr.weighted_sum(variables, weights))
+        return self._solved(effort, upwards=True)
+
+    def minimise(self, variables: Sequence[Variable], weights: Sequence[int], effort: float) -> Answer:
+        """Solve for the least weighted sum."""
+        self._model.minimize(cp_model.LinearExpr.weighted_sum(variables, weights))
+        return self._solved(effort, upwards=False)
+
+    def satisfy(self, effort: float) -> Answer:
+        """Solve without an objective."""
+        return self._solved(effort, upwards=False)
+
+    def _some(self, limits: Sequence[cp_model.BoundedLinearExpression]) -> None:
+        chosen = []
+        for limit in limits:
+            true = self._model.new_bool_var("")
+            self._model.add(limit).only_enforce_if(true)
+            chosen.append(true)
+        self._model.add_bool_or(chosen)
+
+    def _solved(self, effort: float, *, upwards: bool) -> Answer:
+        solver = cp_model.CpSolver()
+        parameters = solver.parameters
+        parameters.num_workers = 1
+        parameters.random_seed = 1
+        parameters.max_deterministic_time = effort
+        status = solver.solve(self._model)
+        found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
+        proven = status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
+        bound = solver.best_objective_bound
+        nearest = round(bound)
+        if abs(bound - nearest) > 1e-6 * max(1.0, abs(bound)):  # integers have integer bounds: towards the safe side
+            nearest = int(bound) + (1 if upwards else 0)
+        return Answer(found, proven, round(solver.objective_value) if found else 0, nearest, solver)
