@@ -7,11 +7,14 @@ Times in ms, memory in MB (10^6 bytes), money in US dollars; "accelerator" is th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
+from typing import TypeVar
 
 from camslice.fleet.figures import Figure, Provenance, RawHistogram, Strict
 from camslice.fleet.types import HOURS_PER_MONTH, Topology
+
+Value = TypeVar("Value")
 
 CPU = "cpu"
 """The accelerator of a machine that has none."""
@@ -281,6 +284,9 @@ class Profile(Strict):
     sharing: tuple[SharingPoint, ...] = ()
     capacity: tuple[Capacity, ...] = ()
     prices: tuple[PriceRow, ...] = ()
+    fits: tuple[Mapping[str, float], ...] = ()
+    """Sets of values for its fitted figures, by their paths, each of which explains what is known about as well as the values
+    given: figures of one fit hang together, and the corners of their ranges explain nothing."""
     sources: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, float | int | str | bool] = field(default_factory=dict)
 
@@ -289,9 +295,28 @@ class Profile(Strict):
         """What its figures are."""
         return frozenset(figure.provenance for _, figure in self.figures())
 
+    @property
+    def alternatives(self) -> tuple[Profile, ...]:
+        """This profile with each of `fits` instead of its own values; none where nothing is fitted."""
+        return tuple(_replaced("", self, fit) for fit in self.fits)
+
     def figures(self) -> Iterator[tuple[str, Figure]]:
         """Every figure, with the path at which it stands in the file."""
         return _figures("", self)
+
+
+def _replaced(path: str, value: Value, by: Mapping[str, float]) -> Value:
+    """The same with other values for the figures at these paths; their ranges are not theirs, and left out."""
+    if isinstance(value, Figure):
+        return replace(value, value=by[path], low=None, high=None) if path in by else value
+    if isinstance(value, tuple):
+        return type(value)(_replaced(f"{path}[{index}]", inner, by) for index, inner in enumerate(value))
+    if isinstance(value, Mapping):
+        return {key: _replaced(f"{path}.{key}", inner, by) for key, inner in value.items()}  # type: ignore[return-value] # alike
+    if is_dataclass(value) and not isinstance(value, type):
+        inner = {each.name: getattr(value, each.name) for each in fields(value)}
+        return replace(value, **{name: _replaced(f"{path}.{name}".lstrip("."), each, by) for name, each in inner.items()})
+    return value
 
 
 def _figures(path: str, value: object) -> Iterator[tuple[str, Figure]]:

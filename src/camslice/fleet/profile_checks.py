@@ -20,6 +20,7 @@ def faults(profile: Profile) -> Iterator[str]:
     for path, figure in profile.figures():
         yield from _figure(path, figure, profile)
     yield from _costs(profile)
+    yield from _fits(profile)
     for index, point in enumerate(profile.sharing):
         if point.pods < 1 or point.streams_per_pod < 1:
             yield f"sharing[{index}]: {point.pods} pods of {point.streams_per_pod} streams are none; both are at least 1"
@@ -54,6 +55,16 @@ def _figure(path: str, figure: Figure, profile: Profile) -> Iterator[str]:
     high = figure.value if figure.high is None else figure.high
     if not low <= figure.value <= high:
         yield f"{path}: {figure.value:g} lies outside its own range {low:g} to {high:g}"
+
+
+def _fits(profile: Profile) -> Iterator[str]:
+    fitted = {path for path, figure in profile.figures() if figure.provenance is Provenance.FITTED}
+    for index, fit in enumerate(profile.fits):
+        for path, value in fit.items():
+            if path not in fitted:
+                yield f"fits[{index}]: there is no fitted figure {path}"
+            if value < 0:
+                yield f"fits[{index}]: {path} is {value:g}, below zero, which no figure of a profile can be"
 
 
 def _costs(profile: Profile) -> Iterator[str]:
