@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from camslice.engine.oip.repository import ModelRepository
 from camslice.engine.oip.server import OipServer
 from camslice.engine.oip.service import Service
 from camslice.engine.oip.tls import Tls, read_tls
+from camslice.engine.oip.wire_limits import WireLimits
 from camslice.engine.protocol import Batch, Engine, InferenceTimes, Outputs
 from camslice.fleet.errors import EngineError
 from camslice.fleet.geometry import Region
@@ -42,14 +44,16 @@ def info(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
 
 
 @contextmanager
-def serving(info: ModelInfo, address: str, token: str | None = None, tls: Tls | None = None) -> Iterator[str]:
+def serving(
+    info: ModelInfo, address: str, token: str | None = None, tls: Tls | None = None, limits: WireLimits | None = None
+) -> Iterator[str]:
     """Where the model is served."""
     repository = ModelRepository()
     spec = ModelSpec(MODEL, info.name, precision=Precision.FP32)
     repository.add(MODEL, lambda: model_source(info, spec, threads=1))
     service = Service(repository)
     service.load(MODEL)
-    server = OipServer(service, parse_address(address), token=token, tls=tls)
+    server = OipServer(service, parse_address(address), token=token, tls=tls, limits=limits)
     server.start()
     try:
         where = str(server.grpc_address)
@@ -139,6 +143,32 @@ def test_a_server_that_asks_for_a_certificate_is_shown_one(info: ModelInfo, tmp_
             OipEngine(info, ModelSpec(MODEL, info.name, server=Server(address, MODEL)), patience_s=0.0)
         with pytest.raises(EngineError, match=r"certificate .*none.pem: cannot be read \(No such file or directory\)"):
             engine_there(info, replace(shown, ca=str(tmp_path / "none.pem")))
+
+
+def test_more_requests_than_a_server_takes_of_one_stream_wait_for_their_turn(info: ModelInfo) -> None:
+    limits = WireLimits(stream_requests_at_once=1, stream_unwritten_bytes=1)
+    with serving(info, "127.0.0.1:0", limits=limits) as address:
+        engine = engine_there(info, Server(address, MODEL))
+        answered: SimpleQueue[Exception | None] = SimpleQueue()
+        under_way = 0
+
+        def on_done(batch: Batch, outputs: Outputs, times: InferenceTimes, error: Exception | None) -> None:
+            batch.release()
+            answered.put(error)
+
+        for _ in range(200):
+            while (batch := engine.acquire()) is not None:
+                letterbox = engine.fit(Region(0, 0, SIDE, SIDE))
+                dark().scale_into(batch.slot_for(0, letterbox), letterbox)
+                batch.start(1, on_done)
+                under_way += 1
+            assert answered.get(timeout=30) is None
+            under_way -= 1
+        while under_way:
+            assert answered.get(timeout=30) is None
+            under_way -= 1
+        assert "single calls" not in engine.info.device
+        engine.close()
 
 
 def test_a_model_whose_classes_are_other_ones_there_is_refused(info: ModelInfo, url: str) -> None:

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from camslice.engine.oip.client.answer import Spent, outputs_of, spent_by
 from camslice.engine.oip.client.connection import OnAnswer
-from camslice.engine.oip.client.request import Letterhead
+from camslice.engine.oip.client.request import Letterhead, Request
 from camslice.engine.oip.client.transports.cargo import Cargo
 from camslice.engine.protocol import InferenceTimes, OnDone, Outputs
 from camslice.fleet.errors import EngineError, TooLateError
@@ -23,19 +23,19 @@ log = logging.getLogger(__name__)
 UNHURRIED_PATIENCE_S = 30.0
 """How long an answer to a request without a deadline may take before its server counts as out of reach."""
 _GRACE_S = 0.1
-"""gRPC gives up so much later than the server is to: its refusal says why, and is worth waiting for."""
+"""A request is given up so much later than the server is to: its refusal says why, and is worth waiting for."""
 
 
 class Send(Protocol):
     """Puts a request on the wire."""
 
-    def __call__(self, request: bytes, patience_s: float, on_answer: OnAnswer, *, hurried: bool) -> None:
+    def __call__(self, request: Request, patience_s: float, on_answer: OnAnswer, *, hurried: bool) -> None:
         """Raises EngineAwayError when there is no wire any more."""
         ...
 
 
 class OipBatch:
-    """One request's worth of pictures. Used by one borrower at a time; the answer comes on a thread of gRPC's."""
+    """One request's worth of pictures. Used by one borrower at a time; the answer comes on a thread of its session's."""
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from camslice.engine.oip.client.address import Address, address_of
 from camslice.engine.oip.client.refusals import refusal
+from camslice.engine.oip.client.request import Request
 from camslice.engine.oip.descriptors import SERVICE, calls, message_class
 from camslice.fleet.errors import EngineAwayError, EngineError
 from camslice.fleet.types import Server
@@ -58,20 +59,32 @@ class Connection:
         """From now on every question has its whole patience."""
         self._until_s = math.inf
 
-    def infer_and_wait(self, request: bytes, patience_s: float) -> Message:
-        """Send a serialised `ModelInferRequest`, wait for its `ModelInferResponse`. Raises what `refusal` makes of a status."""
-        return self._wait_for(self._infer, request, patience_s)
+    def infer_and_wait(self, request: Request, patience_s: float) -> Message:
+        """Send a request, wait for its `ModelInferResponse`. Raises what `refusal` makes of a status."""
+        return self._wait_for(self._infer, request.body, patience_s)
 
-    def infer(self, request: bytes, patience_s: float, on_answer: OnAnswer, *, hurried: bool) -> None:
-        """Send a serialised `ModelInferRequest`. `on_answer` is called once, from the channel's thread.
+    def infer(self, request: Request, patience_s: float, on_answer: OnAnswer, *, hurried: bool) -> None:
+        """Send a request as a call of its own. `on_answer` is called once, from the channel's thread.
 
         Raises EngineAwayError when the channel is closed already.
         """
         try:
-            future = self._infer.future(request, timeout=patience_s, metadata=self._metadata)
+            future = self._infer.future(request.body, timeout=patience_s, metadata=self._metadata)
         except ValueError:
             raise self._closed() from None
         future.add_done_callback(partial(self._answered, on_answer, hurried))
+
+    def stream(self, requests: Iterator[bytes]) -> grpc.CallIterator[Message]:
+        """Send serialised `ModelInferRequest`s over one call, from a thread of gRPC's; iterate its `ModelStreamInferResponse`s.
+
+        Raises EngineAwayError when the channel is closed already; iterating raises gRPC's own error when the call ends.
+        """
+        answer = message_class("ModelStreamInferResponse")
+        stub = self._channel.stream_stream(f"/{SERVICE}/ModelStreamInfer", response_deserializer=answer.FromString)
+        try:
+            return stub(requests, metadata=self._metadata)
+        except ValueError:
+            raise self._closed() from None
 
     def _wait_for(self, stub: grpc.UnaryUnaryMultiCallable, request: bytes, patience_s: float) -> Message:
         import grpc

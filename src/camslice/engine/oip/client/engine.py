@@ -27,7 +27,7 @@ class OipEngine:
     """A model at a server. Owns the connection and the thread that looks for the way back, until `close`.
 
     While the server is away `acquire` lends nothing, so frames wait in their mailboxes and grow stale there; what was on its
-    way has failed with EngineAwayError. Answers come from gRPC's thread. Thread-safe.
+    way has failed with EngineAwayError. Answers come from a thread of the session's. Thread-safe.
     """
 
     def __init__(
@@ -39,8 +39,9 @@ class OipEngine:
         threads: int = 1,
         batches: int = BATCHES,
         patience_s: float = START_PATIENCE_S,
+        stream: bool = True,
     ) -> None:
-        """`spec.device` and `spec.precision` are the server's affair.
+        """`spec.device` and `spec.precision` are the server's affair. `stream`: requests go over one where there is one.
 
         Raises EngineError when no server is named or it cannot be used, MachineError when shared memory lacks.
         """
@@ -48,7 +49,7 @@ class OipEngine:
             raise EngineError(f"model {spec.name}: engine oip needs a server; set `server: {{url: grpc://HOST:PORT}}`.")
         if layout is Layout.TENSOR:
             raise EngineError(f"model {spec.name}: engine oip takes pictures only; tensors are made on their way.")
-        wanted = Wanted(info, spec, spec.server, layout, spec.max_batch or 1, batches)
+        wanted = Wanted(info, spec, spec.server, layout, spec.max_batch or 1, batches, stream)
         self._wake: Callable[[], None] = _nobody
         self._link = Link(wanted, self._wake_up, patience_s)
         session = self._described = self._link.latest
@@ -103,7 +104,8 @@ class OipEngine:
 
 
 def _place(session: Session) -> str:
-    return f"{session.server} at {session.url} ({session.way.transport.replace('_', ' ')})"
+    way = session.way.transport.replace("_", " ")
+    return f"{session.server} at {session.url} ({way}{'' if session.streams else ', single calls'})"
 
 
 def _nobody() -> None:

@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from camslice.engine.oip.client.connection import Connection
 from camslice.engine.oip.client.session import Session
@@ -35,8 +36,9 @@ class Link:
         self._doubted = threading.Event()
         self._lock = threading.Lock()
         self._connection: Connection | None = None
+        self._session: Session | None = None
         self._kept = self._first(patience_s)
-        self._session: Session | None = self._kept
+        self._session = self._kept
         self._offer = self._kept.offer
         self._thread = threading.Thread(target=self._watch, name=f"oip-{wanted.model}", daemon=True)
         self._thread.start()
@@ -123,16 +125,20 @@ class Link:
         return False
 
     def _same_as_before(self) -> Session:
-        """A new session with a server that takes and answers what it did. Raises CamsliceError."""
-        session = self._new_session()
+        """A new session with a server that takes and answers what it did. Raises CamsliceError.
+
+        Where a stream was cut this one does without, and the next one tries again.
+        """
+        session = self._new_session(stream=not self._kept.stream_was_cut)
         if session.offer == self._offer:
             return session
         session.close()
         raise EngineError(f"{self._wanted.server.url} serves {self._wanted.model} otherwise than before; load the model anew")
 
-    def _new_session(self, until_s: float = math.inf) -> Session:
+    def _new_session(self, until_s: float = math.inf, *, stream: bool = True) -> Session:
         with self._lock:
             if self._closing.is_set():
                 raise EngineAwayError(f"{self._wanted.server.url}: the connection is closed")
             connection = self._connection = Connection(self._wanted.server, until_s)
-        return Session(connection, self._wanted, self.doubt, self._on_free)
+        wanted = replace(self._wanted, stream=stream and self._wanted.stream)
+        return Session(connection, wanted, self.doubt, self._on_free)

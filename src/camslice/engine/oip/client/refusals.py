@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from google.protobuf.message import Message
+
+from camslice.engine.oip.messages import Status
 from camslice.fleet.errors import EngineAwayError, EngineError, TooLateError
 
 _LATE = {"DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
@@ -11,6 +16,19 @@ _AWAY = {"UNAVAILABLE", "CANCELLED", "NOT_FOUND", "ABORTED"}
 _TOO_LARGE = "larger than max"
 """gRPC's own words for a message beyond a server's limit, under the code that servers use for a full queue."""
 _LAST_ERROR = "last error:"
+_CODES: Mapping[str, str] = {
+    Status.INVALID_ARGUMENT: "INVALID_ARGUMENT",
+    Status.UNAUTHENTICATED: "UNAUTHENTICATED",
+    Status.NOT_FOUND: "NOT_FOUND",
+    Status.ALREADY_EXISTS: "ALREADY_EXISTS",
+    Status.TOO_LARGE: "INVALID_ARGUMENT",
+    Status.OVERLOADED: "RESOURCE_EXHAUSTED",
+    Status.TOO_LATE: "DEADLINE_EXCEEDED",
+    Status.UNAVAILABLE: "UNAVAILABLE",
+    Status.UNSUPPORTED: "UNIMPLEMENTED",
+    Status.INTERNAL: "INTERNAL",
+}
+"""What our server says in a stream, as the status of a single call."""
 
 
 class UnsupportedError(EngineError):
@@ -32,6 +50,22 @@ def refusal(url: str, code: str, details: str, *, hurried: bool = True) -> Engin
     if code == "UNIMPLEMENTED":
         return UnsupportedError(f"{url}: {reason} (unimplemented)")
     return EngineError(f"{url}{_mistake(code, reason)}")
+
+
+def refusal_in_stream(url: str, answer: Message) -> EngineError:
+    """The error for a `ModelStreamInferResponse` that brings one: as for a single call where the server gives a status, which
+    only ours does.
+    """
+    parameters = answer.infer_response.parameters
+    status = parameters["status"].string_param if "status" in parameters else ""
+    if status not in _CODES:
+        return EngineError(f"{url}: {' '.join(answer.error_message.split())}")
+    return refusal(url, _CODES[status], answer.error_message)
+
+
+def no_answer(url: str, *, hurried: bool) -> EngineError:
+    """The error for a request that nobody has answered in its time."""
+    return refusal(url, "DEADLINE_EXCEEDED", "no answer came in time", hurried=hurried)
 
 
 def _mistake(code: str, reason: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,15 @@ from camslice.engine.oip.parameters import put_parameters, shared_memory_paramet
 
 _RAW_CONTENTS = b"\x3a"
 """The key of `raw_input_contents`: field 7, bytes."""
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`body` is a serialised `ModelInferRequest`, `id` what it is called in there: no other of this process is called so."""
+
+    id: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +31,12 @@ class Letterhead:
     outputs: tuple[str, ...] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
-    def request(self, inputs: Sequence[Tensor], timeout_us: int | None = None) -> bytes:
-        """A serialised `ModelInferRequest`. The tensors' bytes are copied once, here, and not by protobuf before that."""
+    def request(self, inputs: Sequence[Tensor], timeout_us: int | None = None) -> Request:
+        """A request with an id of its own. The tensors' bytes are copied once, here, and not by protobuf before that."""
         parameters = dict(self.parameters)
         if timeout_us is not None:
             parameters["timeout"] = timeout_us
-        head = message_class("ModelInferRequest")(model_name=self.model)
+        head = message_class("ModelInferRequest")(model_name=self.model, id=str(next(_NUMBERS)))
         put_parameters(head.parameters, parameters)
         for tensor in inputs:
             described = head.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
@@ -35,7 +45,7 @@ class Letterhead:
         for name in self.outputs:
             head.outputs.add(name=name)
         raw = [tensor.data for tensor in inputs if tensor.shared_memory is None]
-        return b"".join([head.SerializeToString(), *_contents(raw)])
+        return Request(head.id, b"".join([head.SerializeToString(), *_contents(raw)]))
 
 
 def _contents(raw: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:

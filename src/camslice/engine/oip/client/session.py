@@ -13,6 +13,9 @@ from camslice.engine.oip.client.answer import outputs_of
 from camslice.engine.oip.client.batch import UNHURRIED_PATIENCE_S, OipBatch
 from camslice.engine.oip.client.connection import Connection, OnAnswer
 from camslice.engine.oip.client.offer import Offer, offer_of
+from camslice.engine.oip.client.refusals import UnsupportedError
+from camslice.engine.oip.client.request import Request
+from camslice.engine.oip.client.request_stream import RequestStream, tried
 from camslice.engine.oip.client.transports.cargo import Cargo
 from camslice.engine.oip.client.transports.choose import choose
 from camslice.engine.oip.client.transports.way import Way
@@ -29,8 +32,8 @@ LATE_IN_A_ROW = 10
 class Session:
     """A server that answers, the way that pictures go to it, and the batches that go that way. Thread-safe.
 
-    Owns its connection, its shared memory and its batches until `close`. `on_lost` is called when a request finds the server
-    out of reach, before whoever sent it hears of that.
+    Owns its connection, its stream, its shared memory and its batches until `close`. `on_lost` is called when a request finds
+    the server out of reach, or when the stream ends, before whoever has sent a request hears of that.
     """
 
     def __init__(
@@ -48,6 +51,9 @@ class Session:
         self._on_lost = on_lost
         self._late_in_a_row = 0
         self._connection = connection
+        self._stream: RequestStream | None = None
+        self.stream_was_cut = False
+        """Whether its stream ended soon and its server goes on: something in between does not bear streams."""
         try:
             self.server = self._server_name()
             self.offer = self._offer()
@@ -64,6 +70,7 @@ class Session:
         self.pool.on_free(on_free)
         try:
             self._try_once(cargo)
+            self._stream = self._tried_stream(cargo)
         except BaseException:
             self.close()
             raise
@@ -74,8 +81,13 @@ class Session:
         """Where the server is, as declared."""
         return self._connection.address.url
 
-    def send(self, request: bytes, patience_s: float, on_answer: OnAnswer, *, hurried: bool) -> None:
-        """Put a request on the wire. Raises EngineAwayError when the connection is closed."""
+    @property
+    def streams(self) -> bool:
+        """Whether requests go over one stream, and not each as a call of its own."""
+        return self._stream is not None
+
+    def send(self, request: Request, patience_s: float, on_answer: OnAnswer, *, hurried: bool) -> None:
+        """Put a request on the wire. Raises EngineAwayError when the connection is closed, or its stream has ended."""
 
         def answered(answer: Message | EngineError) -> None:
             if isinstance(answer, EngineError):
@@ -83,17 +95,28 @@ class Session:
             self._note(answer)
             on_answer(answer)
 
-        self._connection.infer(request, patience_s, answered, hurried=hurried)
+        wire = self._stream or self._connection
+        try:
+            wire.infer(request, patience_s, answered, hurried=hurried)
+        except EngineAwayError as error:
+            self._on_lost(self, error)  # the stream may have ended before anybody listened
+            raise
 
     def is_alive(self) -> bool:
-        """Ask whether the model is ready and the shared memory still known."""
+        """Ask whether the model is ready, and all of this session still there: the shared memory and the stream."""
         try:
-            return bool(self._connection.ask("ModelReady", name=self._wanted.model).ready) and self.way.is_open()
+            lives = bool(self._connection.ask("ModelReady", name=self._wanted.model).ready) and self.way.is_open()
         except EngineError:
             return False
+        if self._stream is None or not self._stream.ended:
+            return lives
+        self.stream_was_cut = lives and self._stream.cut_short
+        return False
 
     def close(self) -> None:
         """Give the shared memory back and hang up; what is on its way ends with EngineAwayError."""
+        if self._stream is not None:
+            self._stream.close()
         self.way.close()
         self._connection.close()
 
@@ -159,6 +182,30 @@ class Session:
         """A grey picture there and back, and as many as there may be: what will not work is to be found out now."""
         for count in sorted({1, self._wanted.max_batch}):
             outputs_of(self._answer_to(cargo, count), self._outputs, count)
+
+    def _tried_stream(self, cargo: Cargo) -> RequestStream | None:
+        """The same two at once over a stream; None where that does not work, which a server is free to say."""
+        if not self._wanted.stream:
+            return None
+        counts = (1, self._wanted.max_batch)
+
+        def check(answers: Sequence[Message]) -> None:
+            for count, answer in zip(counts, answers, strict=True):
+                outputs_of(answer, self._outputs, count)
+
+        requests = [self._letterhead.request(cargo.inputs(count)) for count in counts]
+        try:
+            stream = tried(self._connection, requests, check, lambda error: self._on_lost(self, error))
+        except UnsupportedError as error:
+            log.info("requests go as single calls, this server has no stream: %s", error)
+            return None
+        except EngineError as error:
+            if not self.is_alive():  # it is the server that has gone, not only its stream
+                raise EngineAwayError(str(error)) from None
+            log.warning("requests go as single calls, the server's stream is not to be relied on: %s", error)
+            return None
+        log.info("%s: requests go over one stream", self.url)
+        return stream
 
     def _answer_to(self, cargo: Cargo, count: int = 1) -> Message:
         try:

@@ -14,7 +14,10 @@ from camslice.models.model import ModelInfo
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A model at a server, as `spec` declares it and `info` knows it here; `batches` requests may be on their way at once."""
+    """A model at a server, as `spec` declares it and `info` knows it here; `batches` requests may be on their way at once.
+
+    `stream`: they go over one stream where the server has one.
+    """
 
     info: ModelInfo
     spec: ModelSpec
@@ -22,6 +25,7 @@ class Wanted:
     layout: Layout
     max_batch: int
     batches: int
+    stream: bool = True
 
     @property
     def model(self) -> str:

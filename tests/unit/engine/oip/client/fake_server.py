@@ -10,9 +10,10 @@ import mmap
 import os
 import struct
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import cv2
 import grpc
@@ -34,12 +35,31 @@ OUR_OUTPUTS: Tensors = (("output0", "FP32", (-1, 5, 21)), ("boxes", "FP32", (-1,
 FOREIGN: Tensors = (("images", "FP32", (-1, 3, SIDE, SIDE)),)
 FOREIGN_OUTPUTS: Tensors = (("second", "FP32", (-1, 1)), ("first", "FP16", (-1, 2)))
 SHARED = Path("/dev/shm")
+SAID_IN_STREAMS = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: "too late",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "overloaded",
+    grpc.StatusCode.UNAVAILABLE: "unavailable",
+    grpc.StatusCode.NOT_FOUND: "not found",
+    grpc.StatusCode.INVALID_ARGUMENT: "invalid argument",
+    grpc.StatusCode.INTERNAL: "internal",
+}
+"""What our server says in a stream, where a single call has a status."""
+
+
+class RefusedError(Exception):
+    """This request is not answered."""
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class FakeServer:
     """Listens on a port of its own from `start` to `stop`, as often as a test likes."""
 
-    def __init__(self, inputs: Tensors = OURS, outputs: Tensors = OUR_OUTPUTS, *, shared_memory: bool = True) -> None:
+    def __init__(
+        self, inputs: Tensors = OURS, outputs: Tensors = OUR_OUTPUTS, *, shared_memory: bool = True, stream: bool = True
+    ) -> None:
         self.inputs, self.outputs = inputs, outputs
         self.shared_memory = shared_memory
         self.port = 0
@@ -47,12 +67,18 @@ class FakeServer:
         self.token: str | None = None
         self.refuse: tuple[grpc.StatusCode, str] | None = None
         self.hold: threading.Event | None = None
-        """Until it is set, no request is answered."""
+        """Until it is set, no request is answered, of those that `holds` picks."""
+        self.holds: Callable[[Message], bool] = lambda _: True
         self.silent: threading.Event | None = None
         """Until it is set, nobody is told who this is."""
         self.most_bytes = -1
         """The largest message that is taken."""
         self.arrived = threading.Semaphore(0)
+        self.stream = stream
+        self.bend: Callable[[Message], Sequence[Message]] = lambda answer: (answer,)
+        """What a stream sends instead of a `ModelStreamInferResponse` as it should be."""
+        self.streams: list[grpc.ServicerContext] = []
+        """Those that are open."""
         self.spent: dict[str, int] = {}
         self.requests: list[Message] = []
         self.regions: dict[str, tuple[str, mmap.mmap]] = {}
@@ -92,26 +118,27 @@ class FakeServer:
             "SystemSharedMemoryStatus": self._status,
             "ModelInfer": self._infer,
         }
-        return {name: self._handler(name, answer) for name, answer in answers.items()}
+        handlers = {name: self._handler(name, answer) for name, answer in answers.items()}
+        if self.stream:
+            handlers["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
+                self._stream,
+                request_deserializer=message_class("ModelInferRequest").FromString,
+                response_serializer=lambda answer: answer.SerializeToString(),
+            )
+        return handlers
 
     def _handler(self, name: str, answer: Callable[[Message], dict[str, object]]) -> grpc.RpcMethodHandler:
         request_class, answer_class = calls()[name]
 
         def serve(request: Message, context: grpc.ServicerContext) -> Message:
-            if self.token and dict(context.invocation_metadata()).get("authorization") != f"Bearer {self.token}":
-                context.abort(grpc.StatusCode.UNAUTHENTICATED, "who are you?")
+            self._admit(context)
             if name == "ServerMetadata" and self.silent is not None:
                 self.arrived.release()
                 self.silent.wait(20)
-            if name == "ModelInfer":
-                self.requests.append(request)
-                self.arrived.release()
-                if self.hold is not None:
-                    self.hold.wait(20)
-                if self.refuse is not None:
-                    context.abort(*self.refuse)
             try:
                 return answer_class(**answer(request))
+            except RefusedError as refused:
+                context.abort(refused.code, str(refused))
             except KeyError as error:
                 context.abort(grpc.StatusCode.NOT_FOUND, f"no region {error}")
             except NotImplementedError:
@@ -120,6 +147,46 @@ class FakeServer:
         return grpc.unary_unary_rpc_method_handler(
             serve, request_deserializer=request_class.FromString, response_serializer=answer_class.SerializeToString
         )
+
+    def _admit(self, context: grpc.ServicerContext) -> None:
+        if self.token and dict(context.invocation_metadata()).get("authorization") != f"Bearer {self.token}":
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "who are you?")
+
+    def _stream(self, requests: Iterator[Message], context: grpc.ServicerContext) -> Iterator[Message]:
+        """Each request has a thread of its own, so that answers come in the order in which they are done."""
+        self._admit(context)
+        answers: SimpleQueue[Message | None] = SimpleQueue()
+        context.add_callback(lambda: answers.put(None))
+        self.streams.append(context)
+
+        def read() -> None:
+            try:
+                for request in requests:
+                    threading.Thread(target=answer, args=(request,), daemon=True).start()
+            except grpc.RpcError:
+                answers.put(None)
+
+        def answer(request: Message) -> None:
+            for each in self.bend(self._in_stream(request)):
+                answers.put(each)
+
+        threading.Thread(target=read, daemon=True).start()
+        try:
+            yield from iter(answers.get, None)
+        finally:
+            self.streams.remove(context)
+
+    def _in_stream(self, request: Message) -> Message:
+        answer = message_class("ModelStreamInferResponse")()
+        try:
+            answer.infer_response.MergeFrom(message_class("ModelInferResponse")(**self._infer(request)))
+        except RefusedError as refused:
+            answer.error_message = str(refused)
+            answer.infer_response.parameters["status"].string_param = SAID_IN_STREAMS[refused.code]
+        except KeyError as error:
+            answer.error_message = f"no region {error}"
+        answer.infer_response.id = request.id
+        return answer
 
     def _metadata(self, _: Message) -> dict[str, object]:
         def described(tensors: Tensors) -> list[dict[str, object]]:
@@ -145,6 +212,12 @@ class FakeServer:
         return {"regions": {request.name: {"name": request.name, "key": self.regions[request.name][0]}}}
 
     def _infer(self, request: Message) -> dict[str, object]:
+        self.requests.append(request)
+        self.arrived.release()
+        if self.hold is not None and self.holds(request):
+            self.hold.wait(20)
+        if self.refuse is not None:
+            raise RefusedError(*self.refuse)
         first = request.inputs[0]
         means = self._means(first, self._content(request))
         parameters = {name: {"int64_param": value} for name, value in self.spent.items()}
@@ -162,7 +235,8 @@ class FakeServer:
                 for name, each in answers.items()
             ]
             raw = [each.tobytes() for each in answers.values()]
-        return {"model_name": "tiny", "outputs": described, "raw_output_contents": raw, "parameters": parameters}
+        answer = {"model_name": "tiny", "outputs": described, "raw_output_contents": raw, "parameters": parameters}
+        return {**answer, "id": request.id}
 
     def _content(self, request: Message) -> bytes:
         placed = request.inputs[0].parameters

@@ -63,15 +63,15 @@ def servers() -> Iterator[list[FakeServer]]:
         server.stop()
 
 
-@pytest.fixture
-def server(servers: list[FakeServer]) -> FakeServer:
-    servers.append(FakeServer().start())
+@pytest.fixture(params=[True, False], ids=["by a stream", "by single calls"])
+def server(servers: list[FakeServer], request: pytest.FixtureRequest) -> FakeServer:
+    servers.append(FakeServer(stream=request.param).start())
     return servers[-1]
 
 
-@pytest.fixture
-def foreign(servers: list[FakeServer]) -> FakeServer:
-    servers.append(FakeServer(FOREIGN, FOREIGN_OUTPUTS).start())
+@pytest.fixture(params=[True, False], ids=["by a stream", "by single calls"])
+def foreign(servers: list[FakeServer], request: pytest.FixtureRequest) -> FakeServer:
+    servers.append(FakeServer(FOREIGN, FOREIGN_OUTPUTS, stream=request.param).start())
     return servers[-1]
 
 
@@ -120,6 +120,17 @@ def asked(engine: OipEngine, values: list[int], deadline_ns: int | None = None) 
     answer = Answer()
     batch.start(len(values), answer, deadline_ns)
     return answer.wait()
+
+
+def sent_in_vain(batch: Batch) -> Exception | None:
+    """The error that a request meets when its server is gone: it is said at once where that is known already."""
+    answer = Answer()
+    try:
+        batch.start(1, answer, None)
+    except EngineAwayError as error:
+        batch.release()
+        return error
+    return answer.wait().error
 
 
 # --- the ways of pictures
@@ -231,7 +242,7 @@ def test_a_foreign_server_gets_the_networks_own_input_and_answers_in_the_models_
 ) -> None:
     engine = at(foreign, engines, Transport.INLINE)
     assert (engine.info.backend, engine.info.ready_boxes) == ("oip (foreign)", False)
-    assert "(tensor)" in engine.info.device
+    assert "(tensor" in engine.info.device
     answer = asked(engine, [102])
     second, first = answer.outputs
     np.testing.assert_allclose(second, [[0.4]], atol=1e-3)
@@ -378,9 +389,7 @@ def test_a_batch_on_loan_when_the_server_goes_can_still_be_given_back(server: Fa
     on_loan, other = acquired(engine), acquired(engine)
     fill(on_loan, 0, 10)
     server.stop()
-    lost = Answer()
-    other.start(1, lost, None)
-    assert isinstance(lost.wait().error, EngineAwayError)
+    assert isinstance(sent_in_vain(other), EngineAwayError)
     server.start()
     assert asked(engine, [30]).error is None
     with pytest.raises(EngineAwayError):
@@ -390,26 +399,26 @@ def test_a_batch_on_loan_when_the_server_goes_can_still_be_given_back(server: Fa
 
 def test_the_way_that_pictures_go_is_told_of_the_session_in_use(server: FakeServer, engines: list[OipEngine]) -> None:
     engine = at(server, engines)
-    assert "(shared memory)" in engine.info.device
+    assert "(shared memory" in engine.info.device
+    assert ("single calls" in engine.info.device) is not server.stream
+    batch = acquired(engine)
     server.stop()
-    server.shared_memory = False
-    batch, lost = acquired(engine), Answer()
-    batch.start(1, lost, None)
-    lost.wait()
+    server.shared_memory, server.stream = False, not server.stream
+    sent_in_vain(batch)
     server.start()
     assert asked(engine, [30]).error is None
-    assert "(shared memory)" not in engine.info.device
+    assert "(shared memory" not in engine.info.device
+    assert ("single calls" in engine.info.device) is not server.stream
 
 
 def test_closing_hangs_up_on_a_server_that_does_not_answer(
     server: FakeServer, engines: list[OipEngine], caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = at(server, engines)
+    batch = acquired(engine)
     server.stop()
     server.silent = threading.Event()
-    batch, lost = acquired(engine), Answer()
-    batch.start(1, lost, None)
-    lost.wait()
+    sent_in_vain(batch)
     for _ in server.requests:
         assert server.arrived.acquire(timeout=PATIENCE_S)
     server.start()
@@ -440,11 +449,10 @@ def test_a_question_at_the_start_has_the_patience_that_is_left(server: FakeServe
 
 def test_a_server_that_comes_back_otherwise_is_not_used(server: FakeServer, engines: list[OipEngine]) -> None:
     engine = at(server, engines)
+    batch = acquired(engine)
     server.stop()
     server.inputs, server.outputs = FOREIGN, FOREIGN_OUTPUTS
-    batch, lost = acquired(engine), Answer()
-    batch.start(1, lost, None)
-    lost.wait()
+    sent_in_vain(batch)
     server.start()
     for _ in range(len(server.requests) + 2):  # the grey picture of a new session, which is given up, and of one more
         assert server.arrived.acquire(timeout=PATIENCE_S)

@@ -21,7 +21,7 @@ def test_protobuf_reads_the_tensors_that_were_sent(sizes: list[int]) -> None:
     tensors = [
         Tensor(f"input{number}", "UINT8", (1, size), np.full(size, number, np.uint8).data) for number, size in enumerate(sizes)
     ]
-    request = message_class("ModelInferRequest").FromString(Letterhead("m").request(tensors))
+    request = message_class("ModelInferRequest").FromString(Letterhead("m").request(tensors).body)
     assert list(request.raw_input_contents) == [bytes([number]) * size for number, size in enumerate(sizes)]
     assert [(each.name, tuple(each.shape)) for each in request.inputs] == [(each.name, each.shape) for each in tensors]
 
@@ -30,8 +30,10 @@ def test_a_request_says_what_is_asked_and_where_things_lie() -> None:
     head = Letterhead("m", ("boxes",), {"confidence": 0.5, "classes": "a,b", "fast": True})
     here = Tensor("colour", "FP32", (1,), b"\0\0\0\0")
     there = Tensor("i420", "UINT8", (1, 6, 4), shared_memory=SharedMemory("r", 64, 24))
-    request = message_class("ModelInferRequest").FromString(head.request([there, here], 1500))
+    asked = head.request([there, here], 1500)
+    request = message_class("ModelInferRequest").FromString(asked.body)
     assert request.model_name == "m"
+    assert request.id == asked.id != head.request([there, here]).id
     assert [output.name for output in request.outputs] == ["boxes"]
     assert request.parameters["confidence"].double_param == 0.5
     assert request.parameters["classes"].string_param == "a,b"
