@@ -34,6 +34,8 @@ COMMANDS: Mapping[str, Command] = {
     "plan": Command("camslice.cli.plan:plan", "Find the cheapest fleet that keeps the objective, and say why."),
     "cost": Command("camslice.cli.cost:cost", "Say what nodes cost per camera and month, line by line."),
     "catalogue": Command("camslice.cli.catalogue:app", "List, renew and check instance types and their prices."),
+    "simulate": Command("camslice.cli.simulate:simulate", "Simulate one node of a plan, or a machine under a load."),
+    "fit": Command("camslice.cli.fit:fit", "Fit the simulator to a published or measured table of pods."),
     "probe": Command("camslice.cli.probe:probe", "Find out what each camera sends, as plans need it."),
     "serve": Command("camslice.cli.serve:serve", "Serve models over the Open Inference Protocol."),
     "schema": Command("camslice.cli.schema:schema", "Print the JSON Schema of fleet.yaml."),
