@@ -25,6 +25,9 @@ from camslice.plan.simulation.result import Outcome, Simulated
 from camslice.plan.simulation.simulate import Way
 
 _LEAST_PERCENTILE = 95.0
+_MOST_FRAMES = 60_000.0
+"""A node that is nearly full has a tail that no length pins down: more than so many frames are simulated only where the length
+that shows an overload asks for them."""
 _FINEST_OVERLOAD_S = 100.0
 """An overload of a share e piles up e seconds of work in each second: of latency L it is seen after L / e. So many times L show
 one of a hundredth."""
@@ -105,13 +108,14 @@ class Judge:
         if limit is not None:
             return Verdict(False, limit, None, {})
         objective = strictest(contents, self.classes)
+        fps = sum(each.fps * count for each, count in zip(self.classes, contents, strict=True))
         enough = self._lengths.confirmed if confirmed else self._lengths.tried
         least_s = max(enough.least_s, _FINEST_OVERLOAD_S * objective.latency_ms / 1000)
         enough = replace(
             enough,
             percentile=max(objective.percentile, _LEAST_PERCENTILE),
             least_s=least_s,
-            most_s=max(enough.most_s, least_s),
+            most_s=max(least_s, min(enough.most_s, _MOST_FRAMES / fps)),
         )
         node = replace(self.node(kind, contents), stall_ms=_STALL_MS)
         seeds = range(self._seed, self._seed + (_SEEDS_CONFIRMED if confirmed else 1))
