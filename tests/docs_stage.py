@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import av
@@ -19,6 +20,7 @@ STRIDES = (8, 16, 32)
 def set_the_stage(folder: Path) -> None:
     """Put everything that a page's commands and fleet files name into `folder`."""
     (folder / "clips").mkdir()
+    shutil.copytree(Path(__file__).resolve().parents[1] / "examples", folder / "examples")
     write_clip(folder / "clips" / "yard.mp4")
     write_picture(folder / "bus.jpg")
     for name in ("tiny.onnx", "best.onnx"):
