@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from camslice.plan.optimise.knapsack import exact, fractional
+from camslice.plan.optimise.knapsack import exact
 from camslice.plan.optimise.price_lp import Column, LpAnswer, PriceLp
+from camslice.plan.optimise.rounding import rounded
 from camslice.plan.optimise.tables import MICRO, Floats, Ints, Tables
 from camslice.plan.optimise.worth import Worth
 
-_DRAWN = 0.85
+_DRAWN = 0.7
 _GAIN = 1e-6
 _GREEDY = 20
 _CRITICAL = 6
@@ -141,23 +142,12 @@ class _Generation:
         return self._add((option, rows[option]) for option in best.tolist() if gain[option] > 1 + _GAIN)
 
     def _nearly(self, drawn: Floats, prices: Floats, bounds: Floats) -> int:
-        found = []
+        found, nothing = [], np.zeros(len(prices), np.int64)
         for option in self._critical(bounds, _CRITICAL):
-            contents = self._rounded(drawn, option)
+            contents = rounded(self.tables, self.worth, drawn, option, self.tables.demand, nothing)
             if contents @ prices > self.usd[option] * (1 + _GAIN):
                 found.append((option, contents))
         return self._add(found)
-
-    def _rounded(self, prices: Floats, option: int) -> Ints:
-        """The best of the fractional knapsacks with the most promising 1, 2, 3, ... models, filled up."""
-        ranked = self.worth.models_by_promise(prices, option)
-        best, best_value = np.zeros(len(prices), np.int64), 0.0
-        for count in range(1, len(ranked) + 1):
-            contents = fractional(self.tables, option, prices, ranked[:count], self.tables.demand)
-            value = float(contents @ prices)
-            if value > best_value:
-                best, best_value = contents, value
-        return self.worth.top_up(prices, option, best)
 
     def _exactly(self, prices: Floats, bounds: Floats) -> tuple[int, Ints]:
         micro, worth, found = _micro(prices), _in_micro(bounds), []

@@ -59,14 +59,23 @@ class ExactModel:
         """At least one of these variables is no less than its number."""
         self._some([variable >= limit for variable, limit in alternatives])
 
+    def at_most_different(self, variables: Sequence[Variable], limit: int) -> None:
+        """No more than so many of the variables, none of which is negative, are above 0."""
+        used = []
+        for variable in variables:
+            true = self._model.new_bool_var("")
+            self._model.add(variable == 0).only_enforce_if(~true)
+            used.append(true)
+        self._model.add(cp_model.LinearExpr.sum(used) <= limit)
+
     def hint(self, variable: Variable, value: int) -> None:
         """A value to try first."""
         self._model.add_hint(variable, value)
 
-    def maximise(self, variables: Sequence[Variable], weights: Sequence[int], effort: float) -> Answer:
-        """Solve for the greatest weighted sum."""
+    def maximise(self, variables: Sequence[Variable], weights: Sequence[int], effort: float, close: float = 0.0) -> Answer:
+        """Solve for the greatest weighted sum, or one that is as `close` (a share) to it."""
         self._model.maximize(cp_model.LinearExpr.weighted_sum(variables, weights))
-        return self._solved(effort, upwards=True)
+        return self._solved(effort, upwards=True, close=close)
 
     def minimise(self, variables: Sequence[Variable], weights: Sequence[int], effort: float) -> Answer:
         """Solve for the least weighted sum."""
@@ -85,12 +94,13 @@ class ExactModel:
             chosen.append(true)
         self._model.add_bool_or(chosen)
 
-    def _solved(self, effort: float, *, upwards: bool) -> Answer:
+    def _solved(self, effort: float, *, upwards: bool, close: float = 0.0) -> Answer:
         solver = cp_model.CpSolver()
         parameters = solver.parameters
         parameters.num_workers = 1
         parameters.random_seed = 1
         parameters.max_deterministic_time = effort
+        parameters.relative_gap_limit = close
         status = solver.solve(self._model)
         found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
         proven = status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)

@@ -8,7 +8,7 @@ import numpy as np
 from ortools.linear_solver import pywraplp
 
 from camslice.plan.optimise.exact_solver import ExactModel, Variable
-from camslice.plan.optimise.tables import MICRO, PARTS, Floats, Ints, Tables
+from camslice.plan.optimise.tables import PARTS, Floats, Ints, Tables
 
 
 def fractional(tables: Tables, option: int, prices: Floats, models: Ints, limits: Ints) -> Ints:
@@ -44,8 +44,8 @@ class Best:
     micro: int
 
 
-def exact(tables: Tables, option: int, prices_micro: Ints, effort: float) -> Best:
-    """`prices_micro` [C]: millionths of a dollar per stream. `effort`: deterministic seconds."""
+def exact(tables: Tables, option: int, prices_micro: Ints, effort: float, close: float = 0.0) -> Best:
+    """`prices_micro` [C]: millionths of a dollar per stream. `effort`: deterministic seconds; `close` (a share) is enough."""
     model = ExactModel()
     contents = np.zeros(len(tables.demand), np.int64)
     valued = np.flatnonzero((tables.most[option] > 0) & (prices_micro > 0)).tolist()
@@ -53,7 +53,7 @@ def exact(tables: Tables, option: int, prices_micro: Ints, effort: float) -> Bes
         return Best(contents, 0)
     amounts = {index: model.integer(0, int(tables.most[option, index])) for index in valued}
     add_node(model, tables, option, amounts)
-    answer = model.maximise(list(amounts.values()), [int(prices_micro[index]) for index in valued], effort)
+    answer = model.maximise(list(amounts.values()), [int(prices_micro[index]) for index in valued], effort, close)
     if answer.found:
         for index, amount in amounts.items():
             contents[index] = answer.value(amount)

@@ -6,21 +6,18 @@ own, so the proof is over all contents there are. Its relaxation is that of `flu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import gcd
 
 import numpy as np
 
 from camslice.plan.optimise.exact_solver import ExactModel, Variable
+from camslice.plan.optimise.few_shapes import Stack
 from camslice.plan.optimise.knapsack import add_node
 from camslice.plan.optimise.problem import Contents
 from camslice.plan.optimise.tables import Ints, Tables
-
-Refused = Mapping[int, Sequence[Contents]]
-"""By option (its index in the tables): contents that no node of it may hold, nor more than them."""
-Nodes = dict[tuple[int, Contents], int]
-"""How many nodes there are of each option (its index in the tables) with the same contents."""
+from camslice.plan.optimise.walls import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +30,35 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """`nodes` cover the demand, None where nothing was found. `proven`: there is nothing cheaper within the range. No fleet
-    costs less than `bound` (`below` at the most)."""
+    """`stacks` cover the demand for `micro` millionths, None where nothing was found. `proven`: there is nothing cheaper within
+    the range. No fleet costs less than `bound` (`below` at the most)."""
 
-    nodes: Nodes | None
-    usd_micro: int
+    stacks: tuple[Stack, ...] | None
+    micro: int
     proven: bool
     bound: int
+
+
+def slots_within(
+    tables: Tables, worth: Ints, within: Range, most_nodes: int = 10**6, most_slots: int | None = None
+) -> dict[int, int]:
+    """How many nodes of each option a fleet within the range can have, the most likely options first.
+
+    `worth` [O] bounds what a node is worth at the prices that prove `at_least`: each node of an option costs at least as much
+    more than it is worth, and all together no more than the range is wide. With `most_slots` the least likely are left out.
+    """
+    wide = within.below - 1 - within.at_least
+    lost = np.maximum(0, tables.cost - worth)
+    slots: dict[int, int] = {}
+    for option in np.lexsort((tables.cost, lost)).tolist():
+        cost, loss = max(1, int(tables.cost[option])), int(lost[option])
+        count = min(most_nodes, (within.below - 1) // cost, wide // loss if loss else most_nodes)
+        count = min(count, int(tables.demand[tables.most[option] > 0].sum()))
+        if count > 0 and tables.most[option].any():
+            slots[option] = count
+        if most_slots is not None and sum(slots.values()) >= most_slots:
+            break
+    return slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +93,13 @@ def fill_slots(
     answer = model.minimise(rented, costs, effort)
     if not answer.found:
         return Filled(None, within.below, answer.proven, within.below if answer.proven else within.at_least)
-    nodes: Nodes = {}
+    nodes: dict[tuple[int, Contents], int] = {}
     for slot in made:
         if answer.value(slot.rented):
-            contents = tuple(
-                answer.value(slot.held[index]) if index in slot.held else 0 for index in range(len(tables.demand))
-            )
+            contents = tuple(answer.value(slot.held[index]) if index in slot.held else 0 for index in range(len(tables.demand)))
             nodes[slot.option, contents] = nodes.get((slot.option, contents), 0) + 1
-    return Filled(nodes, answer.objective * unit, answer.proven, max(within.at_least, answer.bound * unit))
+    stacks = tuple(Stack(option, contents, count) for (option, contents), count in nodes.items())
+    return Filled(stacks, answer.objective * unit, answer.proven, max(within.at_least, answer.bound * unit))
 
 
 def _slots(

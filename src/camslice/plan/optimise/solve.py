@@ -1,30 +1,40 @@
-"""The cheapest nodes that hold every stream."""
+"""The cheapest nodes that hold every stream: pruned, priced, proven where that is possible, and asked of `fits`."""
 
 from __future__ import annotations
 
 import time
 
-from camslice.plan.optimise.first_fit import first_fit
-from camslice.plan.optimise.problem import Contents, Problem, Shape, Solution
+from camslice.plan.optimise.accepted import Accepted, accepted
+from camslice.plan.optimise.kept import keep
+from camslice.plan.optimise.problem import Problem, Shape, Solution
+from camslice.plan.optimise.spares import with_spares
+from camslice.plan.optimise.tables import tables_of, usd
+from camslice.plan.optimise.verdicts import Verdicts
 
 
 def solve(problem: Problem) -> Solution:
-    """Nodes for every stream. Equal problems have equal solutions."""
+    """Equal problems have equal solutions, but for the seconds. Raises ValueError for figures that are none."""
     began_s = time.perf_counter()
-    shapes = first_fit(problem, problem.kept)
-    placed = [sum(each.contents[index] * each.count for each in shapes) for index in range(len(problem.classes))]
-    spares = _spares(problem, shapes)
-    usd = sum(each.count * each.option.usd_per_month for each in (*shapes, *spares))
-    unplaced = tuple(of.count - held for of, held in zip(problem.classes, placed, strict=True))
-    return Solution(shapes, spares, usd, 0.0, False, "first-fit-decreasing", time.perf_counter() - began_s, unplaced)
+    verdicts = Verdicts(problem)
+    kept = keep(problem)
+    tables = tables_of(problem, kept.left)
+    found = accepted(tables, verdicts, problem.most_shapes)
+    shapes = (*kept.shapes, *_shapes(problem, found))
+    spares = with_spares(problem, tables, verdicts, shapes)
+    micro = kept.micro + found.micro + spares.micro
+    bound = kept.micro + found.bound + spares.bound
+    return Solution(
+        shapes,
+        spares.shapes,
+        usd(micro),
+        usd(min(bound, micro)),
+        micro <= bound,
+        "cp-sat",
+        time.perf_counter() - began_s,
+        found.unplaced,
+        usd(max(0, found.micro - found.free)),
+    )
 
 
-def _spares(problem: Problem, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-    if not problem.spare or not shapes:
-        return ()
-    held = {each.contents for each in shapes}
-    empty: Contents = tuple(0 for _ in problem.classes)
-    for option in sorted(problem.options, key=lambda each: each.usd_per_month):
-        if all(problem.fits(option, contents) for contents in held):
-            return (Shape(option, empty, problem.spare),)
-    return ()
+def _shapes(problem: Problem, found: Accepted) -> tuple[Shape, ...]:
+    return tuple(Shape(problem.options[each.option], each.contents, each.count) for each in found.stacks)

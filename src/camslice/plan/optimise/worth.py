@@ -56,22 +56,25 @@ class Worth:
         contents = np.zeros((len(options), len(self.tables.demand)), np.int64)
         return self._filled(options, self._order(prices, options, most), most, contents)
 
-    def top_up(self, prices: Floats, option: int, contents: Ints) -> Ints:
-        """The same contents [C] and more, until nothing is left that fits."""
+    def top_up(self, prices: Floats, option: int, contents: Ints, limits: Ints) -> Ints:
+        """The same contents [C] and more, until nothing is left that fits or `limits` [C] allow."""
         options = np.array([option])
-        most = self.tables.most[options] - contents
+        most = np.minimum(self.tables.most[options], limits) - contents
         return self._filled(options, self._order(prices, options, most), most, contents[None, :].copy())[0]
 
-    def models_by_promise(self, prices: Floats, option: int) -> Ints:
-        """The models that are worth something on that option, what the relaxation thinks the most of first."""
+    def models_by_promise(self, prices: Floats, option: int, limits: Ints) -> tuple[Ints, int]:
+        """The models that are worth something on that option, what the relaxation thinks the most of first, and how many of
+        them it would take."""
         options = np.array([option])
-        net, density = self._promise(prices, options, self.tables.most[options])
-        usable = (self.tables.most[option] > 0) & (prices > 0)
+        most = np.minimum(self.tables.most[options], limits)
+        net, density = self._promise(prices, options, most)
+        usable = (most[0] > 0) & (prices > 0)
         densest = np.array(
             [density[0, usable & (self.tables.model == number)].max(initial=0.0) for number in range(net.shape[1])]
         )
         order = np.argsort(-(net[0] / (1.0 + np.abs(net).max()) + 1e-3 * densest), kind="stable")
-        return order[densest[order] > 0]
+        order = order[densest[order] > 0]
+        return order, int((net[0, order] > 0).sum())
 
     def _filled(self, options: Ints, order: Ints, most: Ints, contents: Ints) -> Ints:
         """Add to contents in that order of classes; what is there already takes its share."""

@@ -1,0 +1,170 @@
+"""The cheapest nodes that `fits` accepts too: solve, ask for the shapes that came out, wall off what was refused, solve again.
+
+Each answer to a relaxed question bounds the true one from below, so a round in which nothing is refused ends with a proof, if
+there was one. Where refusals do not end, nodes of the options that refused are filled less, and then first fit asks for each
+step; from then on there is no proof, but the bound stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from camslice.plan.optimise.cheapest import Cheapest, cheapest
+from camslice.plan.optimise.dominance import NONE, dominators
+from camslice.plan.optimise.few_shapes import Stack
+from camslice.plan.optimise.first_fit import first_fit
+from camslice.plan.optimise.problem import Contents
+from camslice.plan.optimise.tables import PARTS, Floats, Ints, Tables
+from camslice.plan.optimise.trim import merged, micro_of
+from camslice.plan.optimise.verdicts import Verdicts
+from camslice.plan.optimise.walls import Refused
+
+_ROUNDS = 12
+_ROUNDS_IF_LARGE = 3
+_LARGE = 20
+_CAUTIOUS_ROUNDS = 12
+_STEP = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """`stacks` name options by their index in the tables that were given. `unplaced` [C]: streams that nothing carries.
+    See `Cheapest` for the rest."""
+
+    stacks: tuple[Stack, ...]
+    micro: int
+    bound: int
+    free: int
+    unplaced: Contents
+
+
+def accepted(tables: Tables, verdicts: Verdicts, most_shapes: int) -> Accepted:
+    """`tables`: all options; their indices are asked for by their numbers."""
+    return _Rounds(tables, verdicts, most_shapes).run()
+
+
+class _Rounds:
+    def __init__(self, tables: Tables, verdicts: Verdicts, most_shapes: int) -> None:
+        self.tables = tables
+        self.verdicts = verdicts
+        self.most_shapes = most_shapes
+        self.reach: Floats = np.ones(len(tables.options))
+        self.bound = 0
+
+    def run(self) -> Accepted:
+        rounds = 0
+        most_rounds = _ROUNDS
+        while rounds < most_rounds + _CAUTIOUS_ROUNDS:
+            cautious = rounds >= most_rounds
+            view, unplaced = self._view(cautious=cautious)
+            found = cheapest(view, self.verdicts.refused(view), self.most_shapes)
+            if not cautious:
+                self.bound = max(self.bound, found.bound)
+            stacks = self._named(view, found.stacks)
+            if not self._refused(stacks):
+                return self._answer(stacks, found, unplaced)
+            if sum(each.count for each in stacks) > _LARGE:
+                most_rounds = min(most_rounds, _ROUNDS_IF_LARGE)
+            rounds += 1
+        return self._asking()
+
+    def _view(self, *, cautious: bool) -> tuple[Tables, Ints]:
+        """The options that matter, without the streams that nothing carries."""
+        walls = self.verdicts.refused(self.tables)
+        tables = walled(self.tables, walls)
+        mixed = np.zeros(len(tables.options), bool)
+        for option, each in walls.items():
+            mixed[option] = any(sum(1 for held in wall if held) > 1 for wall in each)
+        if cautious:
+            tables = less_full(tables, self.reach)
+        able = np.flatnonzero(~mixed & tables.most.any(axis=1))
+        kept = able[dominators(tables.only(able)) == NONE] if len(able) else able
+        chosen = np.sort(np.concatenate([kept, np.flatnonzero(mixed & tables.most.any(axis=1))]))
+        view = tables.only(chosen)
+        unplaced = np.where(view.most.any(axis=0) if len(chosen) else False, 0, tables.demand)
+        return view.demanding(tables.demand - unplaced), unplaced
+
+    def _named(self, view: Tables, stacks: Sequence[Stack]) -> tuple[Stack, ...]:
+        index = {number: index for index, number in enumerate(self.tables.numbers.tolist())}
+        numbers = view.numbers.tolist()
+        return tuple(Stack(index[numbers[each.option]], each.contents, each.count) for each in stacks)
+
+    def _refused(self, stacks: Sequence[Stack]) -> bool:
+        """Ask for all of them, and learn from what is refused."""
+        refused = False
+        for each in stacks:
+            number = int(self.tables.numbers[each.option])
+            if self.verdicts.accepts(number, each.contents):
+                continue
+            refused = True
+            part = self.verdicts.largest_below(number, each.contents)
+            full = max(self.tables.taken(each.option, part), default=0) / PARTS
+            known = max(
+                (max(self.tables.taken(each.option, held)) / PARTS for held in self.verdicts.accepted(number)), default=0.0
+            )
+            self.reach[each.option] = max(known, min(_STEP * self.reach[each.option], full))
+            if not any(part):
+                self._probe(np.flatnonzero(each.contents))
+        return refused
+
+    def _probe(self, classes: Ints) -> None:
+        """One stream of these classes alone: ask the options in the order of their price, until one accepts."""
+        tables = self.tables
+        for index in classes.tolist():
+            alone = tuple(int(other == index) for other in range(len(tables.demand)))
+            rate = np.where(tables.most[:, index] > 0, tables.cost / np.maximum(tables.most[:, index], 1), np.inf)
+            for option in np.argsort(rate, kind="stable").tolist():
+                if rate[option] == np.inf or self.verdicts.accepts(int(tables.numbers[option]), alone):
+                    break
+
+    def _asking(self) -> Accepted:
+        """First fit that asks at every step: what it finds is accepted."""
+        view, unplaced = self._view(cautious=False)
+        numbers = view.numbers.tolist()
+        while True:
+            stacks = first_fit(
+                view,
+                self.verdicts.refused(view),
+                lambda option, contents: self.verdicts.accepts(numbers[option], contents),
+            )
+            left = view.demand - sum((each.count * np.array(each.contents) for each in stacks), np.zeros_like(view.demand))
+            if not left.any():
+                break
+            unplaced = unplaced + left
+            view = view.demanding(view.demand - left)
+        named = merged(self._named(view, stacks))
+        micro = micro_of(self.tables, named)
+        return Accepted(named, micro, min(self.bound, micro), micro, _contents(unplaced))
+
+    def _answer(self, stacks: tuple[Stack, ...], found: Cheapest, unplaced: Ints) -> Accepted:
+        micro = micro_of(self.tables, stacks)
+        return Accepted(stacks, micro, min(self.bound, micro), min(found.free, micro), _contents(unplaced))
+
+
+def walled(tables: Tables, walls: Refused) -> Tables:
+    """The same where a class alone was refused: `most` says so."""
+    most = tables.most.copy()
+    for option, each in walls.items():
+        for wall in each:
+            held = [index for index, count in enumerate(wall) if count]
+            if len(held) == 1:
+                most[option, held[0]] = min(int(most[option, held[0]]), wall[held[0]] - 1)
+    return replace(tables, most=most)
+
+
+def less_full(tables: Tables, reach: Floats) -> Tables:
+    """The same with nodes that may be filled only so far, a share for each option."""
+    scale = 1.0 / np.maximum(reach, 1e-6)
+    use = np.ceil(tables.use * scale[:, None, None]).astype(np.int64)
+    fixed = np.ceil(tables.fixed * scale[:, None, None]).astype(np.int64)
+    left = PARTS - fixed[:, tables.model]
+    room = np.where(use > 0, left // np.maximum(use, 1), PARTS).min(axis=2, initial=PARTS)
+    most = np.where((left < 0).any(axis=2), 0, np.minimum(tables.most, np.maximum(room, 0)))
+    return replace(tables, use=use, fixed=fixed, most=np.where(reach[:, None] < 1.0, most, tables.most))
+
+
+def _contents(row: Ints) -> Contents:
+    return tuple(int(count) for count in row)

@@ -1,0 +1,63 @@
+"""Whether given nodes hold given streams, and how: CP-SAT over nodes that are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from camslice.plan.optimise.exact_solver import ExactModel, Variable
+from camslice.plan.optimise.knapsack import add_node
+from camslice.plan.optimise.tables import Ints, Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """`count` nodes of an option (its index in the tables) that are to hold the same."""
+
+    option: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """`contents` of each slot, None where none were found; `proven`: then there are none."""
+
+    contents: tuple[tuple[int, ...], ...] | None
+    proven: bool
+
+
+def pack(
+    tables: Tables, slots: Sequence[Slot], refused: Mapping[int, Sequence[tuple[int, ...]]], prices: Ints, effort: float
+) -> Packed:
+    """Every stream exactly once. `refused` contents by option: nothing that holds as much may be chosen. `prices` [C] order
+    slots that are alike, so that they are not tried in every order."""
+    model = ExactModel()
+    amounts: list[dict[int, Variable]] = []
+    for slot in slots:
+        most = np.minimum(tables.most[slot.option], tables.demand // slot.count)
+        held = {index: model.integer(0, int(most[index])) for index in np.flatnonzero(most > 0).tolist()}
+        add_node(model, tables, slot.option, held)
+        for contents in refused.get(slot.option, ()):
+            model.some_at_most([(held[index], count - 1) for index, count in enumerate(contents) if count and index in held])
+        amounts.append(held)
+    for index in np.flatnonzero(tables.demand).tolist():
+        on = [(held[index], slot.count) for held, slot in zip(amounts, slots, strict=True) if index in held]
+        if not on:
+            return Packed(None, True)
+        model.exactly([amount for amount, _ in on], [count for _, count in on], int(tables.demand[index]))
+    _order(model, slots, amounts, prices)
+    answer = model.satisfy(effort)
+    if not answer.found:
+        return Packed(None, answer.proven)
+    classes = range(len(tables.demand))
+    return Packed(tuple(tuple(answer.value(held[i]) if i in held else 0 for i in classes) for held in amounts), True)
+
+
+def _order(model: ExactModel, slots: Sequence[Slot], amounts: Sequence[dict[int, Variable]], prices: Ints) -> None:
+    for number in range(1, len(slots)):
+        if slots[number - 1] == slots[number]:
+            before, after = amounts[number - 1], amounts[number]
+            weights = [max(1, int(prices[index])) for index in before]
+            model.at_least([*before.values(), *after.values()], [*weights, *(-weight for weight in weights)], 0)
