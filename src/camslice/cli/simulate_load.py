@@ -96,7 +96,7 @@ def described_by_plan(path: Path, shape: str | None, fps: float | None, catalogu
         node.streams_per_pod,
         allocatable(machine, types.pods_of_system("eks"), prefix_delegation=False),
         profiles,
-        _partition(machine, node.shape) if node.topology is Topology.MIG else None,
+        partition=_partition(machine, node.shape) if node.topology is Topology.MIG else None,
     )
     classes = tuple(each if fps is None else replace(each, fps=fps) for each in plan.classes)
     contents = tuple(node.contents.get(each.name, 0) for each in classes)

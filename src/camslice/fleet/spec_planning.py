@@ -174,6 +174,14 @@ class PlanningKeys(Keys):
         Field(description="How the cameras' video gets to the nodes; what the way costs is in the plan."),
         Allowed("direct, nat or vpn"),
     ] = "direct"
+    robust: Annotated[
+        bool,
+        Field(
+            description="Whether a plan must hold by every set of values that fitted figures may have, or by the likeliest "
+            "alone."
+        ),
+        Allowed("true or false"),
+    ] = True
     scale: Annotated[
         list[ScaleKeys],
         Field(description="Machines without a profile of their own, and what they are taken to be."),
@@ -207,5 +215,6 @@ def planning(keys: PlanningKeys) -> Planning:
         most_shapes=keys.most_shapes,
         streams_per_pod=tuple(sorted(set(keys.streams_per_pod))),
         ingest=Ingest(keys.ingest),
+        robust=keys.robust,
         scale=tuple(Scale(scale.profile, tuple(scale.instance_types), scale.factor) for scale in keys.scale),
     )

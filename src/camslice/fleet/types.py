@@ -201,6 +201,7 @@ class Planning:
     """What a plan may use. Empty tuples allow everything; `instance_types` are shell patterns of the catalogue's names.
 
     `spare_nodes`: nodes more than needed (N+1 is 1). `cameras_per_node`: the most cameras that one node's failure may take.
+    `robust`: a plan holds by every set of fitted figures, not by the likeliest alone.
     `system_pods` names a list of the catalogue: what runs on each node besides our pods.
     """
 
@@ -216,6 +217,7 @@ class Planning:
     streams_per_pod: tuple[int, ...] = (1,)
     ingest: Ingest = Ingest.DIRECT
     scale: tuple[Scale, ...] = ()
+    robust: bool = True
 
 
 @dataclass(frozen=True, slots=True)

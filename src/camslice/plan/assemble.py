@@ -36,15 +36,16 @@ def assembled(drawn: Drawn, found: Found) -> Plan:
     fixed = drawn.usd_fixed_per_month
     most = demanded_usd_per_month(question, question.fleet.objective, demand.cameras)
     used = _used(drawn, solution)
+    bound = min(counted, solution.lower_bound_usd_per_month + fixed)
     return Plan(
-        counted <= most + 0.005,
+        counted <= most + _CENT / 2,
         demand.cameras,
         round(counted, 2),
         round(counted / demand.cameras, 4),
         round(lines.usd_per_month_nodes_only, 2),
         round(lines.usd_per_camera_month_nodes_only, 4),
-        round(min(counted, solution.lower_bound_usd_per_month + fixed), 2),
-        solution.optimal,
+        round(bound, 2),
+        solution.optimal or bound >= counted - _CENT,
         solution.solver,
         question.settings.hours_per_month,
         question.fleet.objective,
@@ -72,7 +73,8 @@ def _node(drawn: Drawn, shape: Shape, number: int, held: tuple[tuple[str, ...], 
     kind = drawn.search.kind_of(shape.option)
     price = drawn.candidate(kind).price
     verdict = drawn.judge.verdict(kind, shape.contents, confirmed=True)
-    low_ms, high_ms = range_of(drawn.judge, kind, shape.contents)
+    others = [each.predicted for each in drawn.judge.alternatives(kind, shape.contents)]
+    low_ms, high_ms = range_of(None if each is None else each.p_all_ms for each in others)
     classes = drawn.demand.classes
     shares = [drawn.table.shares(kind, index) for index in range(len(classes))]
     cpu = [0.0 if each is None else each.use[RESOURCES.index("cpu")] for each in shares]
@@ -113,6 +115,7 @@ def _busiest(judge: Judge, kind: NodeKind, contents: Contents, verdict: Verdict)
 
 
 _AT_ITS_END = 0.85
+_CENT = 0.01
 
 
 def _utilisation(kind: NodeKind, contents: Contents, drawn: Drawn, verdict: Verdict) -> Mapping[str, float]:
@@ -201,7 +204,8 @@ def _remarks(
         high_ms, most_ms = node.predicted.high_ms, drawn.question.fleet.objective.latency_ms
         if node.predicted.low_ms is not None and (high_ms is None or high_ms > most_ms):
             remarks.append(
-                f"{node.shape} keeps the objective by the likeliest figures, and breaks it at the worse ends of fitted ones"
+                f"{node.shape} keeps the objective by the likeliest figures, and breaks it by others that fit as well "
+                "(`planning: {robust: true}` would plan by all of them)"
             )
         if node.purchase is Purchase.SPOT:
             interruption = drawn.question.catalogue.find(node.instance_type).interruption

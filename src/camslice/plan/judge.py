@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from camslice.fleet.profile import Profile
@@ -70,7 +70,10 @@ class Judge:
         seed: int = 1,
         lengths: Lengths | None = None,
         remembered: MutableMapping[str, Verdict] | None = None,
+        *,
+        robust: bool = False,
     ) -> None:
+        """`robust`: what holds must hold by every set of values for fitted figures."""
         self.classes = tuple(classes)
         self.simulations = 0
         """How many were really run."""
@@ -78,6 +81,7 @@ class Judge:
         self._seed = seed
         self._lengths = lengths or Lengths()
         self._remembered: MutableMapping[str, Verdict] = {} if remembered is None else remembered
+        self._robust = robust
         self._held: dict[NodeKind, list[Contents]] = {}
         self._broke: dict[NodeKind, list[Contents]] = {}
 
@@ -93,9 +97,21 @@ class Judge:
             return True
         if any(_within(broke, contents) for broke in self._broke.get(kind, ())):
             return False
-        holds = self.verdict(kind, contents).holds
+        holds = self.verdict(kind, contents).holds and self._by_every_fit(kind, contents)
         (self._held if holds else self._broke).setdefault(kind, []).append(contents)
         return holds
+
+    def confirms(self, kind: NodeKind, contents: Contents) -> bool:
+        """Whether they do by longer simulations, too."""
+        return self.verdict(kind, contents, confirmed=True).holds and self._by_every_fit(kind, contents)
+
+    def alternatives(self, kind: NodeKind, contents: Contents) -> Iterator[Verdict]:
+        """What happens there by each other set of values for fitted figures."""
+        for profiles in kind.alternatives:
+            yield self.verdict(replace(kind, profiles=profiles), contents)
+
+    def _by_every_fit(self, kind: NodeKind, contents: Contents) -> bool:
+        return not self._robust or all(verdict.holds for verdict in self.alternatives(kind, contents))
 
     def refuse(self, kind: NodeKind, contents: Contents) -> None:
         """These streams do not hold there, whatever a shorter simulation said."""

@@ -28,6 +28,8 @@ class NodeKind:
 
     `profiles` by model: as they hold on this machine, scaled where the user said so; models without one cannot run here.
 
+    `alternatives`: the same with other sets of values for what is fitted.
+
     `streams_per_pod`: of the topologies whose pods have a fixed number; `partition`: how cards are cut in `mig`.
     """
 
@@ -36,6 +38,7 @@ class NodeKind:
     streams_per_pod: int
     allocatable: Allocatable
     profiles: Mapping[str, Profile]
+    alternatives: tuple[Mapping[str, Profile], ...] = ()
     partition: MigProfile | None = None
 
     @property

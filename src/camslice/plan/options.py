@@ -14,6 +14,7 @@ from camslice.plan.catalogue.instance_type import InstanceType, MigProfile, Purc
 from camslice.plan.eligibility import Covering, KnownProfile, covering
 from camslice.plan.node_kind import SHARED_BY_PODS, NodeKind
 from camslice.plan.plan import Rejected
+from camslice.plan.ranges import alternatives
 from camslice.plan.scaling import scaled
 
 
@@ -63,6 +64,14 @@ def candidates(
     system_pods = catalogue.pods_of_system(planning.system_pods)
     scaled_profiles: dict[tuple[str, float], Profile] = {}
 
+    known_alternatives: dict[tuple[tuple[str, str, float], ...], tuple[Mapping[str, Profile], ...]] = {}
+
+    def alternatives_of(found: Mapping[str, Covering], by_model: Mapping[str, Profile]) -> tuple[Mapping[str, Profile], ...]:
+        key = tuple((model, each.known.where, each.factor) for model, each in found.items())
+        if key not in known_alternatives:
+            known_alternatives[key] = alternatives(by_model)
+        return known_alternatives[key]
+
     def profile_of(found: Covering) -> Profile:
         key = (found.known.where, found.factor)
         if key not in scaled_profiles:
@@ -84,8 +93,9 @@ def candidates(
                 continue
             offered = allocatable(machine, system_pods, planning.prefix_delegation)
             by_model = {model: profile_of(each) for model, each in covered.items()}
+            others = alternatives_of(covered, by_model)
             for streams_per_pod, partition in _ways(machine, topology, planning):
-                kind = NodeKind(machine, topology, streams_per_pod, offered, by_model, partition)
+                kind = NodeKind(machine, topology, streams_per_pod, offered, by_model, others, partition)
                 usable.append(Candidate(kind, price, covered))
     return Candidates(tuple(usable), tuple(rejected))
 

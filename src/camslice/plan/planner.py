@@ -123,9 +123,10 @@ def draw(
             continue
         usable.append(each)
     memory: MutableMapping[str, Verdict] = {} if remembered is None else remembered
-    judge = Judge(demand.classes, node_of, question.seed, question.lengths, memory)
+    robust = question.fleet.planning.robust
+    judge = Judge(demand.classes, node_of, question.seed, question.lengths, memory, robust=robust)
     table = CapacityTable(judge, demand.classes, shares)
-    search = Search(demand.classes, usable, table, judge, solve, told)
+    search = Search(demand.classes, usable, table, judge, solve, told, question.fleet.topology)
     return Drawn(question, demand, tuple(usable), tuple(rejected), table, judge, search, memory)
 
 

@@ -1,58 +1,38 @@
-"""How far a prediction moves with figures that are not known exactly: a node simulated with all costs low, and all high.
+"""What fitted figures leave open: the sets of values that fit about as well, and how far a prediction moves with them.
 
-These are corners: figures of one fit hang together, so that the true range is mostly narrower.
+The corners of the figures' ranges would not do: figures of one fit hang together, and its corners explain nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
-from typing import TypeVar
+import math
+from collections.abc import Iterable, Mapping
 
-from camslice.fleet.figures import Figure, Provenance
 from camslice.fleet.profile import Profile
-from camslice.plan.judge import Judge
-from camslice.plan.node_kind import NodeKind
-from camslice.plan.optimise.problem import Contents
 
-Value = TypeVar("Value")
-
-_MORE_IS_BETTER = frozenset({"hyper_thread_yield", "throughput", "fps"})
+_MOST_SETS = 12
 
 
-def range_of(judge: Judge, kind: NodeKind, contents: Contents) -> tuple[float | None, float | None]:
-    """The objective's percentile in ms at both corners; None where nothing is uncertain, or where it is infinite."""
-    best = {model: corner(profile, worst=False) for model, profile in kind.profiles.items()}
-    worst = {model: corner(profile, worst=True) for model, profile in kind.profiles.items()}
-    if best == worst:
-        return None, None
-    found = []
-    for profiles in (best, worst):
-        predicted = judge.verdict(replace(kind, profiles=profiles), contents).predicted
-        found.append(None if predicted is None else predicted.p_all_ms)
-    return found[0], found[1]
+def alternatives(profiles: Mapping[str, Profile]) -> tuple[Mapping[str, Profile], ...]:
+    """The profiles of a node, each with another set of its values; the n-th sets of several models together.
 
-
-def corner(profile: Profile, *, worst: bool) -> Profile:
-    """The profile with every figure that is fitted, and has a range, at that end of it at which a node carries less (or more).
-
-    Intervals of measured figures are left alone: what was measured is not in doubt as a whole.
+    Of many sets some are taken, evenly spread over all.
     """
-    return _moved(profile, "", worst)
+    sets = {model: profile.alternatives for model, profile in profiles.items()}
+    count = min(_MOST_SETS, max((len(each) for each in sets.values()), default=0))
+    return tuple(
+        {
+            model: sets[model][number * len(sets[model]) // count] if sets[model] else profile
+            for model, profile in profiles.items()
+        }
+        for number in range(count)
+    )
 
 
-def _moved(value: Value, name: str, worst: bool) -> Value:
-    if isinstance(value, Figure):
-        return _end(value, worst=worst != (name in _MORE_IS_BETTER))  # type: ignore[return-value] # a Figure for a Figure
-    if isinstance(value, tuple):
-        return tuple(_moved(each, name, worst) for each in value)  # type: ignore[return-value] # a tuple of the same kinds
-    if is_dataclass(value) and not isinstance(value, type):
-        changed = {each.name: _moved(getattr(value, each.name), each.name, worst) for each in fields(value)}
-        return replace(value, **changed)
-    return value
-
-
-def _end(figure: Figure, *, worst: bool) -> Figure:
-    end = figure.high if worst else figure.low
-    if end is None or figure.provenance is Provenance.MEASURED:
-        return figure
-    return replace(figure, value=end)
+def range_of(values_ms: Iterable[float | None]) -> tuple[float | None, float | None]:
+    """The lowest and the highest in ms, None standing for infinity; None and None where there are none."""
+    found = [math.inf if each is None else each for each in values_ms]
+    if not found:
+        return None, None
+    low, high = min(found), max(found)
+    return (None if math.isinf(low) else low), (None if math.isinf(high) else high)

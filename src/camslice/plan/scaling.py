@@ -14,7 +14,8 @@ _SOURCE = "scale"
 def scaled(profile: Profile, factor: float) -> Profile:
     """The profile with all its times divided by `factor`, each marked assumed; itself for a factor of 1.
 
-    Memory stays as it is. What was seen as a whole (sharing, capacity, prices) is left out, for it does not scale like that.
+    Memory stays as it is. What was seen as a whole (sharing, capacity, prices, other fits) is left out, for it does not
+    scale like that.
     """
     if factor == 1.0:
         return profile
@@ -51,5 +52,6 @@ def scaled(profile: Profile, factor: float) -> Profile:
         sharing=(),
         capacity=(),
         prices=(),
+        fits=(),
         sources=sources,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from camslice.fleet.types import Topology
 from camslice.plan.capacity.shares import RESOURCES, Shares
 from camslice.plan.capacity.table import CapacityTable
 from camslice.plan.judge import Judge
@@ -57,13 +58,16 @@ class Search:
         judge: Judge,
         solve: Solve,
         told: Told = lambda _: None,
+        wanted: Topology = Topology.POOLED,
     ) -> None:
+        """`wanted`: the topology that the fleet names, taken where two cost the same."""
         self._classes = tuple(classes)
         self._candidates: Mapping[str, Candidate] = {each.kind.name: each for each in candidates}
         self._table = table
         self._judge = judge
         self._solve = solve
         self._told = told
+        self._wanted = wanted
 
     def kind_of(self, option: Option) -> NodeKind:
         """The kind of node that an option stands for."""
@@ -100,7 +104,7 @@ class Search:
             kind.streams_per_pod,
             candidate.price.purchase,
             candidate.price.region,
-            candidate.price.usd_per_month,
+            candidate.price.usd_per_month + _preference(kind.topology, self._wanted),
             RESOURCES,
             tuple(_use(each, reach) for each in shares),
             tuple(tuple(0.0 for _ in RESOURCES) if each is None else each.fixed for each in shares),
@@ -121,7 +125,7 @@ class Search:
             return True
         for shape in solution.shapes:
             kind = self.kind_of(shape.option)
-            if not self._judge.verdict(kind, shape.contents, confirmed=True).holds:
+            if not self._judge.confirms(kind, shape.contents):
                 self._judge.refuse(kind, shape.contents)
                 self._lower(kind, shape.contents)
                 learnt = True
@@ -132,6 +136,14 @@ class Search:
         held = [index for index, streams in enumerate(contents) if streams]
         if len(held) == 1:
             self._table.lower(kind, held[0], contents[held[0]] - 1)
+
+
+def _preference(topology: Topology, wanted: Topology) -> float:
+    """Less than any price differs by: what is decided by it would be decided by chance."""
+    return 0.0 if topology is wanted else 1e-6 * (1 + _FEWEST_PARTS.index(topology))
+
+
+_FEWEST_PARTS = (Topology.POOLED, Topology.SLICED, Topology.MPS, Topology.MIG, Topology.DEDICATED, Topology.REMOTE)
 
 
 def _use(shares: Shares | None, reach: float) -> tuple[float, ...]:

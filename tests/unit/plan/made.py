@@ -42,7 +42,13 @@ def fleet(
     topologies: tuple[Topology, ...] = (Topology.SLICED,),
     **planning: object,
 ) -> Fleet:
-    allowed = {"instance_types": ("g4dn.*",), "system_pods": "case-study", "topologies": topologies, **planning}
+    allowed = {
+        "instance_types": ("g4dn.*",),
+        "system_pods": "case-study",
+        "robust": False,
+        "topologies": topologies,
+        **planning,
+    }
     return Fleet(
         objective,
         {"yolov8": ModelSpec("yolov8", "yolov8")},

@@ -106,7 +106,7 @@ def test_without_any_way_nothing_is_planned_and_the_way_out_is_told() -> None:
     ways = answer(question(fleet(objective=at_any_price, instance_types=ON_8XLARGE)), solve).ways_out
     (way,) = ways
     assert way.demand == "latency_ms"
-    assert 5.0 < way.feasible_at < 12.0, "one frame alone takes 10.8 ms on average"
+    assert 5.0 < way.feasible_at < 15.0, "one frame alone takes 10.8 ms on average"
 
 
 def test_nobody_s_profile_is_a_reason_for_every_other_machine() -> None:
@@ -123,6 +123,15 @@ def test_a_camera_more_never_costs_less_and_a_softer_objective_never_more() -> N
     assert costs == sorted(costs)
     strict, soft = (plan_of(question(fleet(objective=Objective(latency_ms)))).usd_per_month for latency_ms in (20.0, 500.0))
     assert strict > soft
+
+
+def test_a_robust_plan_holds_by_every_set_of_fitted_figures_and_a_plan_by_the_likeliest_says_if_it_does_not() -> None:
+    likely, robust = (plan_of(question(fleet(54, instance_types=("g4dn.xlarge",), robust=robust))) for robust in (False, True))
+    latest = [max(node.predicted.high_ms or math.inf for node in plan.nodes) for plan in (likely, robust)]
+    assert latest[1] <= 500 < latest[0]
+    assert any("others that fit as well" in remark for remark in likely.remarks)
+    assert not any("others that fit as well" in remark for remark in robust.remarks)
+    assert robust.usd_per_month >= likely.usd_per_month
 
 
 def test_spare_nodes_stand_by_and_are_paid_for() -> None:
