@@ -16,8 +16,8 @@ Cheapest = Callable[[Question], float | None]
 """US dollars per month of the cheapest fleet that keeps everything but the dollars; None where there is none at any price."""
 
 _EXACT = 0.005
-_MOST_LATENCY = 16.0
-_LEAST_RATE = 1 / 32
+_MOST_LATENCY = 10.0
+_LEAST_RATE = 1 / 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +73,17 @@ def _rate(question: Question, cheapest: Cheapest) -> WayOut | None:
 
 def _smallest(low: float, high: float, works: Callable[[float], bool]) -> float | None:
     """The smallest factor that works, a hundredth above at the most; None where even `high` does not."""
-    step = low
-    while not works(step):
-        low = step
-        if step >= high:
-            return None
-        step = min(high, step * 2)
-    if step == low:
-        return step
-    while step / low > 1 + _EXACT:
-        middle = (low * step) ** 0.5
+    if works(low):
+        return low
+    if not works(high):
+        return None
+    while high / low > 1 + _EXACT:
+        middle = (low * high) ** 0.5
         if works(middle):
-            step = middle
+            high = middle
         else:
             low = middle
-    return step
+    return high
 
 
 def _affordable(question: Question, cheapest: Cheapest) -> bool:
