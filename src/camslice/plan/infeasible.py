@@ -16,7 +16,7 @@ Cheapest = Callable[[Question], float | None]
 """US dollars per month of the cheapest fleet that keeps everything but the dollars; None where there is none at any price."""
 
 _EXACT = 0.005
-_MOST_LATENCY = 10.0
+_MOST_LATENCY = 20.0
 _LEAST_RATE = 1 / 10
 
 
