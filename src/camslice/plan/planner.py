@@ -18,11 +18,12 @@ from camslice.plan.cost.network import VideoIn
 from camslice.plan.cost.node_price import NoPrice, PriceRules, node_usd_per_hour
 from camslice.plan.eligibility import KnownProfile, profiles_by_model
 from camslice.plan.judge import Judge, Lengths, Verdict
+from camslice.plan.keeping import KeptNodes
 from camslice.plan.node_kind import NodeKind
 from camslice.plan.optimise.problem import Contents
 from camslice.plan.options import Candidate, NodePrice, candidates
 from camslice.plan.plan import Plan, PlannedNode, Rejected
-from camslice.plan.search import KeptNodes, Limits, Search, Solve, Told
+from camslice.plan.search import Limits, Search, Solve, Told
 from camslice.plan.simulation.translate import node_of
 
 

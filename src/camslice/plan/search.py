@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from camslice.fleet.types import Topology
 from camslice.plan.capacity.shares import RESOURCES, Shares
 from camslice.plan.capacity.table import CapacityTable
 from camslice.plan.judge import Judge
+from camslice.plan.keeping import KeptNodes, topped_up
 from camslice.plan.node_kind import NodeKind
 from camslice.plan.optimise.problem import Contents, Option, Problem, Shape, Solution, StreamClass
 from camslice.plan.options import Candidate
@@ -19,15 +20,6 @@ Told = Callable[[str], None]
 
 _MOST_ROUNDS = 60
 _WORK = (RESOURCES.index("cpu"), RESOURCES.index("accelerator"))
-
-
-@dataclass(frozen=True, slots=True)
-class KeptNodes:
-    """`count` nodes that stand already, of the kind of that name, with what they hold now."""
-
-    kind: str
-    contents: Contents
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +67,17 @@ class Search:
 
     def run(self, limits: Limits) -> Found:
         """Search. A solution with `unplaced` streams means that no kind of node carries them."""
+        limits = replace(limits, kept=self._topped_up(limits.kept))
         for round_ in range(1, _MOST_ROUNDS + 1):
             solution = self._solve(self._problem(limits))
             self._told(f"round {round_}: ${solution.usd_per_month:,.2f} per month, simulating what it rents")
             if not self._tightened(solution):
                 break
         return Found(solution, round_)
+
+    def _topped_up(self, kept: Sequence[KeptNodes]) -> tuple[KeptNodes, ...]:
+        demand = tuple(each.streams for each in self._classes)
+        return topped_up(kept, demand, lambda name, contents: self._judge.holds(self._candidates[name].kind, contents))
 
     def _problem(self, limits: Limits) -> Problem:
         options = {name: self._option(each) for name, each in self._candidates.items()}
