@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from camslice.cli.known_profiles import known_profile
 from camslice.cli.output import print_json, stderr
 from camslice.cli.plan_memory import remembered_verdicts
 from camslice.cli.plan_table import print_answer
 from camslice.fleet.errors import CamsliceError
-from camslice.fleet.profile_json import load_profile, profile_text, shipped_profiles
+from camslice.fleet.profile_json import shipped_profiles
 from camslice.fleet.spec import load_fleet
 from camslice.plan.answer import Answer, answer
 from camslice.plan.catalogue.load import load_catalogue
 from camslice.plan.cost.lines import CostSettings
 from camslice.plan.cost.node_price import PriceRules
-from camslice.plan.eligibility import KnownProfile
 from camslice.plan.infeasible import sentence
 from camslice.plan.optimise.solve import solve
 from camslice.plan.plan import Plan
@@ -80,12 +79,6 @@ def question_of(asked: Asked) -> Question:
         asked.seed,
         current=None if asked.keep is None else load_plan(asked.keep),
     )
-
-
-def known_profile(name: str) -> KnownProfile:
-    """The profile of that name or path. Raises ProfileError."""
-    profile = load_profile(name)
-    return KnownProfile(profile, name, hashlib.sha256(profile_text(profile).encode()).hexdigest())
 
 
 def answer_object(found: Answer) -> dict[str, object]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from camslice.cli.known_profiles import known_profile
 from camslice.cli.options import one_of
+from camslice.cli.output import stderr
 from camslice.fleet.errors import CamsliceError
 from camslice.fleet.profile import Profile
 from camslice.fleet.profile_json import load_profile, shipped_profiles
@@ -15,7 +17,7 @@ from camslice.plan.catalogue.allocatable import allocatable
 from camslice.plan.catalogue.instance_type import InstanceType, MigProfile
 from camslice.plan.catalogue.load import load_catalogue
 from camslice.plan.node_kind import NodeKind
-from camslice.plan.plan import Plan, PlannedNode
+from camslice.plan.plan import Plan, PlannedNode, UsedProfile
 from camslice.plan.plan_yaml import load_plan
 from camslice.plan.scaling import scaled
 from camslice.plan.simulation.load import EVENLY, NodeLoad, NodeShape, PodLoad, StreamLoad, Unevenness
@@ -87,9 +89,7 @@ def described_by_plan(path: Path, shape: str | None, fps: float | None, catalogu
     node = _node_of(plan, shape, path)
     types = load_catalogue(catalogue)
     machine = types.find(node.instance_type)
-    profiles = {
-        used.model: scaled(load_profile(used.where), used.scale or 1.0) for used in plan.profiles
-    }  # fmt: skip
+    profiles = {used.model: scaled(_as_planned(used, path), used.scale or 1.0) for used in plan.profiles}
     kind = NodeKind(
         machine,
         node.topology,
@@ -106,14 +106,25 @@ def described_by_plan(path: Path, shape: str | None, fps: float | None, catalogu
     )
 
 
+def _as_planned(used: UsedProfile, path: Path) -> Profile:
+    """The profile that a plan rests on, if it still says the same."""
+    known = known_profile(used.where)
+    if known.sha256 != used.sha256:
+        raise CamsliceError(f"{path}: the profile {used.where} has changed since this plan was made; plan again.")
+    return known.profile
+
+
 def _node_of(plan: Plan, shape: str | None, path: Path) -> PlannedNode:
     names = [node.shape for node in plan.nodes]
     if not names:
         raise CamsliceError(f"{path}: this plan has no node; plan again.")
-    if shape is None and len(names) > 1:
-        raise CamsliceError(f"{path}: the plan has {len(names)} kinds of nodes; name one with --shape: {', '.join(names)}.")
+    if shape is None:
+        fullest = max(plan.nodes, key=lambda node: node.streams_per_node)
+        if len(names) > 1:
+            stderr().print(f"of {len(names)} kinds of nodes the fullest, {fullest.shape}; --shape names another")
+        return fullest
     for node in plan.nodes:
-        if shape in (None, node.shape):
+        if node.shape == shape:
             return node
     raise CamsliceError(f"--shape {shape}: the plan has {', '.join(names)}.")
 
