@@ -8,20 +8,16 @@ from dataclasses import dataclass
 from camslice.plan.optimise.few_shapes import Stack, runs
 from camslice.plan.optimise.first_fit import first_fit
 from camslice.plan.optimise.pricing import Priced, price
+from camslice.plan.optimise.proof import Effort, Range, prove
 from camslice.plan.optimise.sequence import paces, pays, sequence
-from camslice.plan.optimise.slots import Filled, Range, fill_slots, slots_within
 from camslice.plan.optimise.tables import Ints, Tables
-from camslice.plan.optimise.tail import better_tail
-from camslice.plan.optimise.trim import merged, micro_of, trimmed
+from camslice.plan.optimise.trim import merged, micro_of
 from camslice.plan.optimise.walls import Refused, below_walls
 
 _UNLIMITED = 10**9
 _PAYS = 0.98
 _TRIED = 5
-_TAILS = 2
-_TAIL = 4
-_SLOTS = 260
-_EFFORT = 4.0
+_SMALL = 24
 _FAR = 4
 
 
@@ -43,16 +39,17 @@ def cheapest(tables: Tables, refused: Refused, most_shapes: int) -> Cheapest:
         return Cheapest((), 0, 0, 0)
     priced = price(tables)
     found = list(_found(tables, refused, priced, most_shapes))
-    free = _improved(tables, refused, priced, found, _UNLIMITED, priced.bound)
-    if free.stacks is None:
+    free, bound = _improved(tables, refused, priced, found, None, priced.bound)
+    if free is None:
         raise ArithmeticError("first fit found no nodes although there are options for every stream")
-    if len(free.stacks) <= most_shapes:
-        return Cheapest(free.stacks, free.micro, free.bound, free.micro)
+    micro = micro_of(tables, free)
+    if len(free) <= most_shapes:
+        return Cheapest(free, micro, bound, micro)
     few = [each for each in found if len(each) <= most_shapes]
-    limited = _improved(tables, refused, priced, few, most_shapes, free.bound)
-    if limited.stacks is None:
-        return Cheapest(free.stacks, free.micro, free.bound, free.micro)
-    return Cheapest(limited.stacks, limited.micro, limited.bound, free.micro)
+    limited, limited_bound = _improved(tables, refused, priced, few, most_shapes, bound)
+    if limited is None:
+        return Cheapest(free, micro, bound, micro)
+    return Cheapest(limited, micro_of(tables, limited), limited_bound, micro)
 
 
 def _found(tables: Tables, refused: Refused, priced: Priced, most_shapes: int) -> Iterator[tuple[Stack, ...]]:
@@ -75,23 +72,19 @@ def _found(tables: Tables, refused: Refused, priced: Priced, most_shapes: int) -
         if found is not None:
             few.append(merged(found))
             yield few[-1]
-    few.sort(key=lambda each: micro_of(tables, each))
-    for each in few[:_TAILS]:
-        yield merged(better_tail(tables, each, refused, _TAIL))
 
 
 def _improved(
-    tables: Tables, refused: Refused, priced: Priced, found: Sequence[tuple[Stack, ...]], most_shapes: int, bound: int
-) -> Filled:
-    """The cheapest of those found, or something cheaper and a better bound if the fleet is small."""
+    tables: Tables, refused: Refused, priced: Priced, found: Sequence[tuple[Stack, ...]], most_shapes: int | None, bound: int
+) -> tuple[tuple[Stack, ...] | None, int]:
+    """The cheapest of those found, or something cheaper if the fleet is small, and what nothing costs less than."""
     stacks = min(found, key=lambda each: (micro_of(tables, each), len(each)), default=None)
-    micro = _FAR * bound if stacks is None else micro_of(tables, stacks)
-    if micro <= bound:
-        return Filled(stacks, micro, True, micro)
-    slots = slots_within(tables, priced.worth, Range(priced.bound, micro))
-    if sum(slots.values()) > _SLOTS:
-        return Filled(stacks, micro, False, bound)
-    filled = fill_slots(tables, slots, refused, priced.micro, Range(bound, micro), _EFFORT, most_shapes)
-    if filled.stacks is None:
-        return Filled(stacks, micro, filled.proven, micro if filled.proven else filled.bound)
-    return Filled(trimmed(tables, filled.stacks), filled.micro, filled.proven, filled.bound)
+    while True:
+        micro = _FAR * bound if stacks is None else micro_of(tables, stacks)
+        if micro <= bound or sum(each.count for each in stacks or ()) > _SMALL:
+            return stacks, min(bound, micro)
+        proof = prove(tables, refused, priced, Range(bound, micro), Effort(), most_shapes)
+        bound = max(bound, proof.bound)
+        if proof.stacks is None:
+            return stacks, min(bound, micro)
+        stacks = proof.stacks

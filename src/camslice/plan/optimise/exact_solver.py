@@ -26,7 +26,7 @@ class Answer:
 
 
 class ExactModel:
-    """Integer variables, linear limits, one objective. Efforts are in CP-SAT's deterministic seconds, about as long as real ones."""
+    """Integer variables, linear limits, one objective. Efforts are in CP-SAT's deterministic seconds."""
 
     def __init__(self) -> None:
         self._model = cp_model.CpModel()
@@ -38,6 +38,10 @@ class ExactModel:
     def boolean(self) -> Variable:
         """A new variable that is 0 or 1."""
         return self._model.new_bool_var("")
+
+    def highest(self, variable: Variable) -> int:
+        """The most that a variable of this model can be."""
+        return int(variable.proto.domain[-1])
 
     def at_most(self, variables: Sequence[Variable], weights: Sequence[int], limit: int) -> None:
         """The weighted sum is no more than `limit`."""
@@ -99,6 +103,7 @@ class ExactModel:
         parameters = solver.parameters
         parameters.num_workers = 1
         parameters.random_seed = 1
+        parameters.linearization_level = 2
         parameters.max_deterministic_time = effort
         parameters.relative_gap_limit = close
         status = solver.solve(self._model)

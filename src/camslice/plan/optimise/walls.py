@@ -30,3 +30,18 @@ def below_walls(contents: Ints, walls: Sequence[Contents], prices: Floats) -> In
 def is_walled(contents: Ints, walls: Sequence[Contents]) -> bool:
     """Whether a wall is reached."""
     return any((contents >= np.asarray(wall)).all() for wall in walls)
+
+
+def pieces_below(contents: Contents, walls: Sequence[Contents], most: int) -> list[Contents] | None:
+    """The largest contents within these that reach no wall; None if they are more than `most`."""
+    pieces = {contents}
+    for wall in walls:
+        reached = [each for each in pieces if all(held >= limit for held, limit in zip(each, wall, strict=True))]
+        for each in reached:
+            pieces.remove(each)
+            for index, limit in enumerate(wall):
+                if limit:
+                    pieces.add(tuple(limit - 1 if other == index else held for other, held in enumerate(each)))
+        if len(pieces) > most:
+            return None
+    return sorted(each for each in pieces if any(each))
