@@ -21,7 +21,7 @@ def frontier_of(drawn: Drawn) -> tuple[FrontierPoint, ...]:
     """The points that nothing beats, the cheapest first."""
     promising = sorted(
         (each for each in drawn.candidates if _carries_all(drawn, each.kind)),
-        key=lambda each: (each.price.usd_per_month / max(1, most_of_mixture(drawn, each.kind, simulate=False)), each.kind.name),
+        key=lambda each: (each.price.usd_per_month / max(1, most_of_mixture(drawn, each.kind)), each.kind.name),
     )
     points = [point for each in promising[:_MOST_KINDS] for point in _points(drawn, each.kind, each.price.usd_per_month)]
     return tuple(
@@ -32,28 +32,17 @@ def frontier_of(drawn: Drawn) -> tuple[FrontierPoint, ...]:
     )
 
 
-def most_of_mixture(drawn: Drawn, kind: NodeKind, *, simulate: bool) -> int:
-    """The most streams of the fleet's mixture on one node, by simulation or by resources alone."""
+def most_of_mixture(drawn: Drawn, kind: NodeKind) -> int:
+    """The most streams of the fleet's mixture on one node, as far as it is known: simulated or by resources alone."""
     demand = drawn.demand
     streams = sum(each.streams for each in demand.classes)
-    bound = min(
+    return min(
         streams,
         *(
-            math.floor(drawn.table.bound(kind, index) * streams / each.streams + 1e-9)
+            math.floor(drawn.table.most(kind, index) * streams / each.streams + 1e-9)
             for index, each in enumerate(demand.classes)
         ),
     )
-    if not simulate:
-        return bound
-    held, broke = 0, bound + 1
-    trial = bound
-    while broke - held > 1:
-        if drawn.judge.holds(kind, mixture(drawn, trial)):
-            held = trial
-        else:
-            broke = trial
-        trial = (held + broke) // 2
-    return held
 
 
 def mixture(drawn: Drawn, streams: int) -> Contents:
@@ -69,13 +58,14 @@ def mixture(drawn: Drawn, streams: int) -> Contents:
 
 
 def _points(drawn: Drawn, kind: NodeKind, usd_per_month: float) -> list[FrontierPoint]:
-    most = most_of_mixture(drawn, kind, simulate=True)
+    most = most_of_mixture(drawn, kind)
     demand = drawn.demand
     per_camera = sum(each.streams for each in demand.classes) / demand.cameras
     points = []
     for streams in dict.fromkeys(max(1, round(most * fraction)) for fraction in _FRACTIONS if most):
-        predicted = drawn.judge.verdict(kind, mixture(drawn, streams)).predicted
-        if predicted is not None:
+        sketch = drawn.judge.sketch(kind, mixture(drawn, streams))
+        predicted = sketch.predicted
+        if sketch.holds and predicted is not None:
             nodes = math.ceil(demand.cameras * per_camera / streams)
             usd = (nodes * usd_per_month + drawn.usd_fixed_per_month) / demand.cameras
             points.append(FrontierPoint(round(usd, 4), predicted.latency.p95, kind.topology, kind.instance_type.name))

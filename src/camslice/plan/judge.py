@@ -33,6 +33,7 @@ _FINEST_OVERLOAD_S = 100.0
 one of a hundredth."""
 _SEEDS_CONFIRMED = 3
 """What is to be rented is simulated with so many sets of phases; the worst one counts."""
+_SKETCH_S = 15.0
 _STALL_MS = 1_000.0
 _RECOVERED_AFTER_S = 10.0
 """A node must find back from a stall of a second (of its network, say) within so long; only then it is looked at."""
@@ -118,8 +119,15 @@ class Judge:
         self._held[kind] = [held for held in self._held.get(kind, []) if not _within(contents, held)]
         self._broke.setdefault(kind, []).append(contents)
 
+    def sketch(self, kind: NodeKind, contents: Contents) -> Verdict:
+        """About what happens on such a node, for a picture: too short to see a slight overload."""
+        if (limit := why_too_full(kind, contents, self.classes)) is not None:
+            return Verdict(False, limit, None, {})
+        objective = strictest(contents, self.classes)
+        return self._simulated(self.node(kind, contents), objective, Enough(least_s=_SKETCH_S, most_s=_SKETCH_S), self._seed)
+
     def verdict(self, kind: NodeKind, contents: Contents, *, confirmed: bool = False) -> Verdict:
-        """What happens on such a node; `confirmed` by a longer simulation."""
+        """What happens on such a node; `confirmed` by longer simulations."""
         limit = why_too_full(kind, contents, self.classes)
         if limit is not None:
             return Verdict(False, limit, None, {})
