@@ -16,7 +16,7 @@ from camslice.plan.eligibility import KnownProfile
 from camslice.plan.frontier import frontier_of
 from camslice.plan.judge import Judge, Verdict
 from camslice.plan.node_kind import NodeKind
-from camslice.plan.optimise.placement import place
+from camslice.plan.optimise.placement import StandingNode, place
 from camslice.plan.optimise.problem import Contents, Shape, Solution
 from camslice.plan.plan import Plan, PlannedNode, Predicted, SpareNode, UsedProfile
 from camslice.plan.planner import Drawn, by_name, costs, demanded_usd_per_month
@@ -63,10 +63,17 @@ def assembled(drawn: Drawn, found: Found) -> Plan:
 
 def _nodes(drawn: Drawn, solution: Solution) -> tuple[PlannedNode, ...]:
     names = [each.name for each in drawn.demand.classes]
-    places = place(solution.shapes, {name: tuple(map(_words, keys)) for name, keys in drawn.demand.streams.items()}, names)
+    streams = {name: tuple(map(_words, keys)) for name, keys in drawn.demand.streams.items()}
+    places = place(solution.shapes, streams, names, _standing(drawn.question.current)).nodes
     return tuple(
         _node(drawn, shape, number, held) for number, (shape, held) in enumerate(zip(solution.shapes, places, strict=True), 1)
     )
+
+
+def _standing(current: Plan | None) -> tuple[StandingNode, ...]:
+    """The nodes of a plan that stands already, by the name of their kind."""
+    nodes = () if current is None else current.nodes
+    return tuple(StandingNode(node.shape.rpartition("#")[0], held) for node in nodes for held in node.placements)
 
 
 def _node(drawn: Drawn, shape: Shape, number: int, held: tuple[tuple[str, ...], ...]) -> PlannedNode:
