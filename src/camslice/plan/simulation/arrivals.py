@@ -69,7 +69,8 @@ def work_factors(pod: SimulatedPod, pod_number: int, stream_number: int, seed: i
 def _of_stream(stream: SimulatedStream, pod: int, number: int, seed: int, end_ms: float) -> Arrivals:
     assert stream.interval_ms is not None  # noqa: S101 (its caller looked)
     dice = _dice(seed, pod, number)
-    first_ms = float(dice.random()) * stream.interval_ms
+    drawn = float(dice.random())  # even if it is not wanted: what is drawn after it is then the same
+    first_ms = (drawn if stream.phase is None else stream.phase) * stream.interval_ms
     count = max(0, int(np.ceil((end_ms - first_ms) / stream.interval_ms)))
     captured_ms: Floats = first_ms + stream.interval_ms * np.arange(count, dtype=np.float64)
     arrival_ms = np.maximum.accumulate(captured_ms + _late_ms(stream.unevenness, captured_ms, dice))

@@ -47,10 +47,11 @@ def in_pod_batches(profile: Profile) -> bool:
     return bool(profile.batches)
 
 
-def pod_work(profile: Profile, accelerator_share: float) -> PodWork:
-    """Of a pod that has its own engine, on this share of an accelerator (1: all of it)."""
+def pod_work(profile: Profile, accelerator_share: float, pods_per_vcpu: float = 0.0) -> PodWork:
+    """Of a pod that has its own engine, on this share of an accelerator (1: all of it). `pods_per_vcpu`: it and those beside
+    it, where the processor is the accelerator."""
     if profile.machine.accelerator == CPU:
-        return _on_cpu(profile)
+        return _on_cpu(profile, crowding(profile, pods_per_vcpu))
     stages = {cost.stage: cost for cost in profile.stages}
     before = _visits(stages, "preprocess", profile, accelerator_share)
     after = _visits(stages, "postprocess", profile, accelerator_share)
@@ -95,12 +96,49 @@ def remote_work(profile: Profile) -> RemoteWork:
 
 def whole_frame_ms(profile: Profile) -> float:
     """CPU ms of one frame of the profile's own video, decoding included."""
+    return _frame_cpu_ms(profile) + _own_decode_ms(profile)
+
+
+def _own_decode_ms(profile: Profile) -> float:
     video = profile.video
-    decode_ms = 0.0
-    if video is not None:
-        cost = next((each for each in profile.decode if each.codec == video.codec), None)
-        decode_ms = 0.0 if cost is None else cost.cpu_ms_per_megapixel.value * video.width * video.height / 1e6
-    return _frame_cpu_ms(profile) + decode_ms
+    if video is None:
+        return 0.0
+    cost = next((each for each in profile.decode if each.codec == video.codec), None)
+    return 0.0 if cost is None else cost.cpu_ms_per_megapixel.value * video.width * video.height / 1e6
+
+
+def crowding(profile: Profile, pods_per_vcpu: float) -> float:
+    """How many times as much CPU time a frame takes where so many pods take turns on each processor as where each has one:
+    every pod finds the caches emptied by the others, whether they were busy just now or a while ago.
+
+    From the closed loops of pods with one stream; on a straight line between two of them, and beyond the largest no more than
+    there, for what nobody measured is not guessed.
+    """
+    vcpu = profile.machine.usable_cores or profile.machine.vcpu
+    if vcpu is None:
+        return 1.0
+    frame_ms = {
+        point.pods / vcpu: 1000.0 * vcpu / point.fps.value
+        for point in profile.sharing
+        if point.fps is not None and point.pods >= vcpu and (point.topology, point.streams_per_pod) == (Topology.SLICED, 1)
+    }
+    if 1.0 not in frame_ms:
+        return 1.0
+    factor, before = 1.0, 1.0
+    for pods in sorted(frame_ms)[1:]:
+        there = max(factor, frame_ms[pods] / frame_ms[1.0])
+        if pods_per_vcpu < pods:
+            return factor + (there - factor) * max(0.0, pods_per_vcpu - before) / (pods - before)
+        factor, before = there, pods
+    return factor
+
+
+def decode_overhead_ms(profile: Profile) -> float:
+    """CPU ms of handing a decoded frame on: what a pod that was measured alone took in that stage beyond decoding its video."""
+    alone = _alone(profile)
+    if alone is None or "decode" not in alone.stage_ms or profile.machine.accelerator != CPU:
+        return 0.0
+    return max(0.0, alone.stage_ms["decode"].value - _own_decode_ms(profile))
 
 
 def _of_point(point: SharingPoint, stage: str, profile: Profile) -> float:
@@ -140,7 +178,7 @@ def _batch_ms(profile: Profile, *, saturated: bool) -> list[float]:
     return batches
 
 
-def _on_cpu(profile: Profile) -> PodWork:
+def _on_cpu(profile: Profile, crowded: float) -> PodWork:
     """The processor is the accelerator: a lane of the engine is a thread. From a pod that was measured alone, if one was: that
     includes what threads cost that wake each other."""
     stages = {cost.stage: cost for cost in profile.stages}
@@ -152,12 +190,12 @@ def _on_cpu(profile: Profile) -> PodWork:
         cost = stages.get(name)
         return figure(None if cost is None else cost.cpu_ms, profile, f"stages.{name}.cpu_ms")
 
-    inference_ms = stage_ms("inference")
+    inference_ms = crowded * stage_ms("inference")
     batches_ms = _batch_ms(profile, saturated=False) if profile.batches else [inference_ms]
     batches = tuple((Step("inference", Where.CPU, inference_ms * each / batches_ms[0]),) for each in batches_ms)
-    before, after = (Step(name, Where.CPU, stage_ms(name)) for name in ("preprocess", "postprocess"))
-    seen_ms = before.ms + inference_ms + after.ms
-    return PodWork((before,), batches, (after,), max(0.0, _frame_cpu_ms(profile) - seen_ms), _spread(alone))
+    before, after = (Step(name, Where.CPU, crowded * stage_ms(name)) for name in ("preprocess", "postprocess"))
+    seen_ms = before.ms + inference_ms + after.ms + decode_overhead_ms(profile)
+    return PodWork((before,), batches, (after,), max(0.0, crowded * _frame_cpu_ms(profile) - seen_ms), _spread(alone))
 
 
 def _frame_cpu_ms(profile: Profile) -> float:

@@ -43,7 +43,8 @@ class StreamLoad:
     """One stream: `fps` frames per second fall due (None: a closed loop, the next as soon as the last is done).
 
     `megapixels` and `codec` of the source and the `source_fps` that must be decoded to get them; None: decoding costs nothing
-    (as in the published case study, which does not mention it).
+    (as in the published case study, which does not mention it). `phase`: when its first frame is due, as a share (0..1) of the
+    time between two; None: drawn from the seed.
     """
 
     fps: float | None
@@ -52,6 +53,7 @@ class StreamLoad:
     source_fps: float | None = None
     unevenness: Unevenness = EVENLY
     freshness: Freshness = Freshness.ALL
+    phase: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ class SimulatedStream:
     """A frame every `interval_ms` (None: a closed loop), at most `depth` of them waiting.
 
     `decode_ms` of CPU time for each before it can wait, and `undue_decode_ms` for the frames between that nobody analyses.
+    `phase` (0..1) of an interval: when the first frame is due; None: drawn from the seed.
     """
 
     interval_ms: float | None
@@ -87,6 +88,7 @@ class SimulatedStream:
     decode_ms: float = 0.0
     undue_decode_ms: float = 0.0
     unevenness: Unevenness = EVENLY
+    phase: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

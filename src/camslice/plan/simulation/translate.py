@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from camslice.fleet.errors import PlanError
 from camslice.fleet.profile import CPU, Profile
 from camslice.fleet.types import Pace, Topology, mailbox_depth
-from camslice.plan.simulation.costs import figure, in_pod_batches, pod_work, remote_work
+from camslice.plan.simulation.costs import decode_overhead_ms, figure, in_pod_batches, pod_work, remote_work
 from camslice.plan.simulation.load import NodeLoad, PodLoad, StreamLoad
 from camslice.plan.simulation.machine import device_of, processor_of
 from camslice.plan.simulation.node import Concurrent, SimulatedNode, SimulatedPod, SimulatedServer, SimulatedStream, Slices
@@ -96,7 +96,7 @@ def _pod(pod: PodLoad, load: NodeLoad, profile: Profile, device: int | None, ser
         slots = _REQUESTS_OF_A_WORKER
         return SimulatedPod(pod.model, streams, remote.before, ((),), remote.after, server=server, slots=slots)
     share = load.shape.partition_share if load.topology is Topology.MIG else 1.0
-    work = pod_work(profile, share)
+    work = pod_work(profile, share, len(load.pods) / load.shape.vcpu)
     lanes = _threads(pod, load) if profile.machine.accelerator == CPU else 1
     own = in_pod_batches(profile)
     contexts = profile.contexts
@@ -133,7 +133,7 @@ def _stream(stream: StreamLoad, load: NodeLoad, profile: Profile) -> SimulatedSt
         return SimulatedStream(None, 1, decode_ms)
     undue = 0.0 if stream.source_fps is None else max(0.0, stream.source_fps / stream.fps - 1.0)
     depth = mailbox_depth(load.objective, Pace.LIVE, stream.fps, stream.freshness)
-    return SimulatedStream(1000.0 / stream.fps, depth, decode_ms, undue * decode_ms, stream.unevenness)
+    return SimulatedStream(1000.0 / stream.fps, depth, decode_ms, undue * decode_ms, stream.unevenness, stream.phase)
 
 
 def _decode_ms(stream: StreamLoad, profile: Profile) -> float:
@@ -142,7 +142,8 @@ def _decode_ms(stream: StreamLoad, profile: Profile) -> float:
         return 0.0
     for cost in profile.decode:
         if cost.codec == stream.codec:
-            return figure(cost.cpu_ms_per_megapixel, profile, "decode") * stream.megapixels
+            decode_ms = figure(cost.cpu_ms_per_megapixel, profile, "decode") * stream.megapixels
+            return decode_ms + decode_overhead_ms(profile)
     known = ", ".join(cost.codec for cost in profile.decode) or "none"
     raise PlanError(
         f"profile {profile.name} has no cost of decoding {stream.codec} (it has {known}); measure it with that codec."
