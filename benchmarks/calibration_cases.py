@@ -5,8 +5,9 @@ Each case is written once; from it come the fleet that is run and the node that 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from camslice.fleet.profile import Profile
 from camslice.fleet.types import CameraSpec, Fleet, Objective, Pace, Topology
@@ -88,14 +89,22 @@ def fleet_of(case: Case, rates: Mapping[str, float], subjects: Mapping[str, Subj
     )
 
 
-def node_load(case: Case, rates: Mapping[str, float], profiles: Mapping[str, Profile], shape: NodeShape) -> NodeLoad:
+def phases_of(case: Case, turn: int) -> list[float]:
+    """When, within the interval between two frames, each camera has its first one due; the same when run and when simulated."""
+    dice = random.Random(f"{turn}/{case.name}")
+    return [dice.random() for _ in range(case.count)]
+
+
+def node_load(case: Case, rates: Mapping[str, float], turn: int, profiles: Mapping[str, Profile], shape: NodeShape) -> NodeLoad:
     """What is simulated."""
     pods: list[PodLoad] = []
+    phases = iter(phases_of(case, turn))
     for model, count in case.streams:
         video = profiles[model].video
         assert video is not None
         stream = StreamLoad(rates.get(model), video.width * video.height / 1e6, video.codec, rates.get(model))
+        streams = [replace(stream, phase=next(phases)) for _ in range(count)]
         per_pod = count if case.topology is POOLED else case.streams_per_pod
         threads = case.threads or (shape.vcpu if case.topology is POOLED else None)
-        pods += [PodLoad(model, (stream,) * per_pod, threads)] * (count // per_pod)
+        pods += [PodLoad(model, tuple(streams[first : first + per_pod]), threads) for first in range(0, count, per_pod)]
     return NodeLoad(shape, case.topology, tuple(pods), OBJECTIVE)

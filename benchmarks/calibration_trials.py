@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import psutil
 
-from benchmarks.calibration_cases import CASES, OBJECTIVE, POINTS, Case, fleet_of, rates_of
+from benchmarks.calibration_cases import CASES, OBJECTIVE, POINTS, Case, fleet_of, phases_of, rates_of
 from camslice.fleet.histogram import Histogram
 from camslice.fleet.types import Fleet, Topology
 from camslice.measure.bench.trial import Phases, Runner, WarmUp, run_trial
@@ -28,6 +28,10 @@ from camslice.stream.results import FrameResult
 from camslice.stream.supervisor import Supervisor
 
 Value = TypeVar("Value")
+
+QUIET = 0.1
+"""Of the machine: what other programs may use when a trial begins."""
+PATIENCE_S = 4.0
 
 SETTINGS = Settings(objective=OBJECTIVE, codecs=(), batch_sizes=(1,), closed_loop_s=6.0, pods=POINTS, pooled_cameras=())
 
@@ -103,8 +107,10 @@ class Measuring:
             if time.monotonic() > self._until_s:
                 raise TimeIsUpError
             began_s = time.monotonic()
+            wait_for_quiet()
+            waited_s = time.monotonic() - began_s
             found = work()
-            print(f"{name}: {time.monotonic() - began_s:.0f} s", file=sys.stderr, flush=True)
+            print(f"{name}: {time.monotonic() - began_s:.0f} s, {waited_s:.0f} s waited", file=sys.stderr, flush=True)
             return found
 
         return self._journal.step(name, kind, timed)
@@ -112,12 +118,17 @@ class Measuring:
     def _case(self, case: Case, rates: Mapping[str, float], number: int) -> Seen:
         fleet = fleet_of(case, rates, self._subjects)
         infos = {model: self._subjects[model].info for model, _ in case.streams}
-        dice = random.Random(f"{number}/{case.name}")
-        phases = [dice.random() for _ in fleet.cameras]
         slowest = min(rates.values(), default=None)
-        return seen_of(
-            fleet, infos, self._window_s, case.threads, phases, WarmUp(shortest_s=SETTINGS.warm_up_s).at_rate(slowest)
-        )
+
+        warm_up = WarmUp(shortest_s=SETTINGS.warm_up_s).at_rate(slowest)
+        return seen_of(fleet, infos, self._window_s, case.threads, phases_of(case, number), warm_up)
+
+
+def wait_for_quiet() -> None:
+    """Until other programs leave the machine alone, but no longer than PATIENCE_S."""
+    until_s = time.monotonic() + PATIENCE_S
+    while psutil.cpu_percent(0.5) > 100 * QUIET and time.monotonic() < until_s:
+        pass
 
 
 def seen_of(
