@@ -1,9 +1,10 @@
 """Column generation: contents that a cheap fleet is made of, what a stream is worth, and what no fleet costs less than.
 
-Gilmore and Gomory's way (1961). A linear programme over the contents that are known prices streams; contents that are worth more
-at these prices than their node costs join it, until there are none. Prices are drawn towards the best ones so far (Wentges 1997), or they
-would jump about for hundreds of rounds. Whatever the prices, if no node's contents are worth more than `w` times what the node
-costs, no fleet costs less than all streams' worth divided by `w` (Farley 1990): that is the bound, and it is computed in integers.
+Gilmore and Gomory's way (1961). A linear programme over the contents that are known prices streams; contents that are worth
+more at these prices than their node costs join it, until there are none. Prices are drawn towards the best ones so far
+(Wentges 1997), or they would jump about for hundreds of rounds. Whatever the prices, if no node's contents are worth more
+than `w` times what the node costs, no fleet costs less than all streams' worth divided by `w` (Farley 1990): that is the
+bound, and it is computed in integers.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ class Effort:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Relaxed:
-    """`nodes` of each of the `columns`, in parts. `prices` [C] are the best found, `micro` [C] the same in whole millionths of a
-    dollar; at these no node of option o is worth more than `worth[o]` millionths, and no fleet costs less than `bound`."""
+    """`nodes` of each of the `columns`, in parts. `prices` [C] are the best found, `micro` [C] the same in whole millionths
+    of a dollar; at these no node of option o is worth more than `worth[o]` millionths, and no fleet costs less than
+    `bound`."""
 
     columns: tuple[Column, ...]
     nodes: tuple[float, ...]
@@ -179,8 +181,9 @@ class _Generation:
 
 
 def bound_of(tables: Tables, prices: Ints, worth: Ints) -> int:
-    """Millionths of a dollar that no fleet costs less than, if no node of option o is worth more than `worth[o]` at these prices."""
-    total = sum(price * count for price, count in zip(prices.tolist(), tables.demand.tolist(), strict=True))
+    """Millionths of a dollar that no fleet costs less than, if no node of option o is worth more than `worth[o]` at these
+    prices."""
+    total = sum(int(price) * int(count) for price, count in zip(prices, tables.demand, strict=True))
     bound = total
     for option in np.flatnonzero(worth > tables.cost).tolist():
         bound = min(bound, -(-total * int(tables.cost[option]) // int(worth[option])))

@@ -16,8 +16,8 @@ from camslice.plan.optimise.tables import Tables
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """`stacks` hold every stream at least once, None where nothing below the limit was found. With these columns nothing costs less
-    than `bound` millionths."""
+    """`stacks` hold every stream at least once, None where nothing below the limit was found. With these columns nothing
+    costs less than `bound` millionths."""
 
     stacks: tuple[Stack, ...] | None
     bound: int
@@ -32,7 +32,8 @@ def cover(
     effort: float,
     known: Sequence[Stack] = (),
 ) -> Covered:
-    """For less than `below` millionths and no less than `at_least`, which is known to be needed. `known` is where to look first."""
+    """For less than `below` millionths and no less than `at_least`, which is known to be needed. `known` is where to look
+    first."""
     model = ExactModel()
     unit = max(1, gcd(*tables.cost.tolist()))
     hints = {Column(each.option, each.contents): each.count for each in known}

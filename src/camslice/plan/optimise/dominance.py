@@ -1,7 +1,8 @@
 """Options that no best answer needs: another costs no more and is at least as roomy in every respect.
 
-The rule is safe for proofs: whatever a dominated option holds by shares and `most`, the other holds too, for no more money. What
-`fits` refuses is another matter: with every refusal the options that had to stand back are looked at again (see `verdicts`).
+The rule is safe for proofs: whatever a dominated option holds by shares and `most`, the other holds too, for no more money.
+What `fits` refuses is another matter: with every refusal the options that had to stand back are looked at again (see
+`verdicts`).
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def _distinct(burdens: Ints, order: Ints, found: Ints) -> Ints:
         other = first.setdefault(burdens[option].tobytes(), option)
         if other != option:
             found[option] = other
-    return order[found[order] == NONE]
+    first_ones: Ints = order[found[order] == NONE]
+    return first_ones
 
 
 def _settled(found: Ints) -> Ints:

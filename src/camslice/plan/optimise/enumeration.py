@@ -1,9 +1,9 @@
 """All contents that a cheaper fleet than the known one could have, where they are few enough to be written down.
 
-In a fleet that costs less than `below`, no node may lose more against its worth than there is between `below` and the bound: else all nodes
-together cost too much (reduced-cost fixing). Contents grow class by class, and those are given up that cannot get back to enough worth:
-what is left of each resource is worth no more than its price in the Lagrangian relaxation. Only the largest are kept, as
-streams can always be left out.
+In a fleet that costs less than `below`, no node may lose more against its worth than there is between `below` and the
+bound: else all nodes together cost too much (reduced-cost fixing). Contents grow class by class, and those are given up
+that cannot get back to enough worth: what is left of each resource is worth no more than its price in the Lagrangian
+relaxation. Only the largest are kept, as streams can always be left out.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ortools.sat.python import cp_model
 
 Variable = cp_model.IntVar
+_HIGHEST = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,12 @@ class ExactModel:
         self._model.add(cp_model.LinearExpr.weighted_sum(variables, weights) == total)
 
     def some_at_most(self, alternatives: Sequence[tuple[Variable, int]]) -> None:
-        """At least one of these variables is no more than its number."""
-        self._some([variable <= limit for variable, limit in alternatives])
+        """At least one of these variables, none of which is negative, is no more than its number."""
+        self._some([(variable, 0, limit) for variable, limit in alternatives])
 
     def some_at_least(self, alternatives: Sequence[tuple[Variable, int]]) -> None:
         """At least one of these variables is no less than its number."""
-        self._some([variable >= limit for variable, limit in alternatives])
+        self._some([(variable, limit, _HIGHEST) for variable, limit in alternatives])
 
     def at_most_different(self, variables: Sequence[Variable], limit: int) -> None:
         """No more than so many of the variables, none of which is negative, are above 0."""
@@ -90,11 +91,11 @@ class ExactModel:
         """Solve without an objective."""
         return self._solved(effort, upwards=False)
 
-    def _some(self, limits: Sequence[cp_model.BoundedLinearExpression]) -> None:
+    def _some(self, ranges: Sequence[tuple[Variable, int, int]]) -> None:
         chosen = []
-        for limit in limits:
+        for variable, low, high in ranges:
             true = self._model.new_bool_var("")
-            self._model.add(limit).only_enforce_if(true)
+            self._model.add_linear_expression_in_domain(variable, cp_model.Domain(low, high)).only_enforce_if(true)
             chosen.append(true)
         self._model.add_bool_or(chosen)
 

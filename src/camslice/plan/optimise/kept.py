@@ -13,8 +13,8 @@ from camslice.plan.optimise.tables import MICRO, Ints
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """`shapes` with what they hold in the end, empty ones included; `left` [C]: streams for other nodes. `least` [C]: as many as
-    would be left if `fits` had refused nothing."""
+    """`shapes` with what they hold in the end, empty ones included; `left` [C]: streams for other nodes. `least` [C]: as
+    many as would be left if `fits` had refused nothing."""
 
     shapes: tuple[Shape, ...]
     left: Contents

@@ -60,25 +60,19 @@ def exact(tables: Tables, option: int, prices_micro: Ints, effort: float, close:
     return Best(contents, answer.bound)
 
 
-def add_node(
-    model: ExactModel, tables: Tables, option: int, amounts: dict[int, Variable], rented: Variable | None = None
-) -> None:
-    """That one node of this option has room for those amounts of streams, by class; none where it is not `rented`."""
+def add_node(model: ExactModel, tables: Tables, option: int, amounts: dict[int, Variable]) -> None:
+    """That one node of this option has room for those amounts of streams, by class."""
     present: dict[int, Variable] = {}
     for number in sorted({int(tables.model[index]) for index in amounts}):
         if tables.fixed[option, number].any():
             present[number] = model.boolean()
-            if rented is not None:
-                model.at_most([present[number], rented], [1, -1], 0)
     for index, amount in amounts.items():
-        there = present.get(int(tables.model[index]), rented)
+        there = present.get(int(tables.model[index]))
         if there is not None:
             model.at_most([amount, there], [1, -int(tables.most[option, index])], 0)
     for resource in range(tables.use.shape[2]):
         uses = [(amount, int(tables.use[option, index, resource])) for index, amount in amounts.items()]
         uses += [(there, int(tables.fixed[option, number, resource])) for number, there in present.items()]
         uses = [(of, share) for of, share in uses if share]
-        if uses and rented is None:
+        if uses:
             model.at_most([of for of, _ in uses], [share for _, share in uses], PARTS)
-        elif uses:
-            model.at_most([*(of for of, _ in uses), rented], [*(share for _, share in uses), -PARTS], 0)

@@ -60,11 +60,11 @@ class Shape:
 class Problem:
     """Put every stream of every class somewhere, as cheaply as possible.
 
-    `fits` has the last word on what a node may hold (whole pods, verdicts of earlier simulations): the solver calls it for the
-    shapes that it means to use and takes nothing that it refuses. What it accepts also keeps shares and `most`, and it accepts
-    less wherever it accepts more. `kept` nodes stand already and stay, with their contents or less; they are part of the cost,
-    but do not count among the `most_shapes` different shapes. `spare`: so many nodes more, each able to take the contents of any
-    one node.
+    `fits` has the last word on what a node may hold (whole pods, verdicts of earlier simulations): the solver calls it for
+    the shapes that it means to use and takes nothing that it refuses. What it accepts also keeps shares and `most`, and it
+    accepts less wherever it accepts more. `kept` nodes stand already and stay, with their contents or less; they are part
+    of the cost, but do not count among the `most_shapes` different shapes. `spare`: so many nodes more, each able to take
+    the contents of any one node.
     """
 
     classes: tuple[StreamClass, ...]
@@ -77,14 +77,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """`optimal`: proven so, the limit on shapes included. `lower_bound_usd_per_month`: nothing cheaper exists, by proof, not even
-    with more shapes than are allowed.
+    """`optimal`: proven so, the limit on shapes included. `lower_bound_usd_per_month`: nothing cheaper exists, by proof,
+    not even with more shapes than are allowed.
 
-    `shapes` hold every stream exactly once, `kept` ones included; `spares` are the spare nodes, empty, and there are none if no
-    option can take what each of the others holds. Both may exceed `most_shapes` where nothing was found that does not. `unplaced`
-    counts by class the streams that no option can carry (then there is no plan). `seconds` says how long the solver took; it is
-    no part of what makes two solutions equal. `shape_limit_usd_per_month`: by how much the cheapest nodes that were found without
-    a limit on shapes are cheaper.
+    `shapes` hold every stream exactly once, `kept` ones included; `spares` are the spare nodes, empty, and there are none
+    if no option can take what each of the others holds. Both may exceed `most_shapes` where nothing was found that does
+    not. `unplaced` counts by class the streams that no option can carry (then there is no plan). `seconds` says how long
+    the solver took; it is no part of what makes two solutions equal. `shape_limit_usd_per_month`: by how much the cheapest
+    nodes that were found without a limit on shapes are cheaper.
     """
 
     shapes: tuple[Shape, ...]

@@ -44,8 +44,8 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """`stacks` hold every stream exactly once, for less than was known; None if nothing was found. Nothing costs less than `bound`,
-    which is no more than what was known."""
+    """`stacks` hold every stream exactly once, for less than was known; None if nothing was found. Nothing costs less than
+    `bound`, which is no more than what was known."""
 
     stacks: tuple[Stack, ...] | None
     bound: int

@@ -31,9 +31,9 @@ Floats = NDArray[np.float64]
 class Tables:
     """O options, C classes, M models, R resources (those of all options, by name).
 
-    `cost` [O], `use` [O, C, R], `fixed` [O, M, R], `most` [O, C]: of that class alone, by `most` and shares, at most the demand,
-    and 0 where it cannot be carried (its `use` says nothing then). `model` [C] is the number of the class's model, `demand` [C].
-    `numbers` [O] are the places of the options in the problem.
+    `cost` [O], `use` [O, C, R], `fixed` [O, M, R], `most` [O, C]: of that class alone, by `most` and shares, at most the
+    demand, and 0 where it cannot be carried (its `use` says nothing then). `model` [C] is the number of the class's model,
+    `demand` [C]. `numbers` [O] are the places of the options in the problem.
     """
 
     options: tuple[Option, ...]
@@ -48,7 +48,7 @@ class Tables:
     @property
     def models(self) -> int:
         """M."""
-        return self.fixed.shape[1]
+        return int(self.fixed.shape[1])
 
     def only(self, chosen: Ints) -> Tables:
         """The options with these indices alone."""
@@ -135,7 +135,8 @@ def _fill(into: Floats, numbers: list[int], columns: list[int], rows: list[tuple
 
 def _parts(shares: Floats) -> Ints:
     """Rounded down; more than everything is as bad as infinitely much."""
-    return np.floor(np.minimum(shares, 2.0) * PARTS).astype(np.int64)
+    parts: Ints = np.floor(np.minimum(shares, 2.0) * PARTS).astype(np.int64)
+    return parts
 
 
 def _alone(use: Ints, fixed: Ints) -> Ints:

@@ -27,21 +27,25 @@ def merged(stacks: Iterable[Stack]) -> tuple[Stack, ...]:
 
 def trimmed(tables: Tables, stacks: Sequence[Stack]) -> tuple[Stack, ...]:
     """Streams that are covered more than once are taken off again, from as few nodes as possible, so that few shapes arise."""
-    surplus: Ints = -tables.demand.copy()
+    surplus: Ints = -tables.demand
     for each in stacks:
-        surplus += each.count * np.array(each.contents, np.int64)
-    left = [[each.option, np.array(each.contents, np.int64), each.count] for each in stacks]
+        surplus = surplus + each.count * np.array(each.contents, np.int64)
     if (surplus < 0).any():
         raise ValueError("these nodes do not cover the demand")
+    left = list(stacks)
     while surplus.any():
-        option, contents, count = max(left, key=lambda each: (int(np.minimum(each[1], surplus).sum()), -each[2], -each[0]))
-        off = np.minimum(contents, surplus)
-        times = max(1, min(count, int((surplus[off > 0] // off[off > 0]).min()))) if (off == contents).all() else 1
-        left = [
-            [number, held, other] if held is not contents else [number, held, other - times] for number, held, other in left
-        ]
-        left = [each for each in left if each[2]]
-        left.append([option, contents - off, times])
-        left = [each for each in left if each[1].any()]
+        number = max(range(len(left)), key=lambda index: (_taken(left[index], surplus), -left[index].count, -index))
+        stack = left.pop(number)
+        held = np.array(stack.contents, np.int64)
+        off = np.minimum(held, surplus)
+        times = min(stack.count, int((surplus[off > 0] // off[off > 0]).min())) if (off == held).all() else 1
+        left.append(Stack(stack.option, contents_of((held - off).tolist()), times))
+        if stack.count > times:
+            left.append(Stack(stack.option, stack.contents, stack.count - times))
         surplus = surplus - times * off
-    return merged(Stack(option, contents_of(contents.tolist()), count) for option, contents, count in left)
+    return merged(left)
+
+
+def _taken(stack: Stack, surplus: Ints) -> int:
+    """How many streams one of these nodes can lose."""
+    return int(np.minimum(np.array(stack.contents, np.int64), surplus).sum())

@@ -60,7 +60,8 @@ class Worth:
         """The same contents [C] and more, until nothing is left that fits or `limits` [C] allow."""
         options = np.array([option])
         most = np.minimum(self.tables.most[options], limits) - contents
-        return self._filled(options, self._order(prices, options, most), most, contents[None, :].copy())[0]
+        filled: Ints = self._filled(options, self._order(prices, options, most), most, contents[None, :].copy())[0]
+        return filled
 
     def models_by_promise(self, prices: Floats, option: int, limits: Ints) -> tuple[Ints, int]:
         """The models that are worth something on that option, what the relaxation thinks the most of first, and how many of
