@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from camslice.plan.optimise.bounds import bound_of
 from camslice.plan.optimise.knapsack import exact
 from camslice.plan.optimise.price_lp import Column, LpAnswer, PriceLp
 from camslice.plan.optimise.rounding import rounded
@@ -178,16 +179,6 @@ class _Generation:
 
     def _is_close(self, answer: LpAnswer) -> bool:
         return answer.usd * MICRO <= self.best_bound * (1 + self.effort.close)
-
-
-def bound_of(tables: Tables, prices: Ints, worth: Ints) -> int:
-    """Millionths of a dollar that no fleet costs less than, if no node of option o is worth more than `worth[o]` at these
-    prices."""
-    total = sum(int(price) * int(count) for price, count in zip(prices, tables.demand, strict=True))
-    bound = total
-    for option in np.flatnonzero(worth > tables.cost).tolist():
-        bound = min(bound, -(-total * int(tables.cost[option]) // int(worth[option])))
-    return bound
 
 
 def _micro(prices: Floats) -> Ints:

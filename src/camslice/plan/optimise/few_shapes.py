@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from camslice.plan.optimise.rounding import rounded
+from camslice.plan.optimise.solver import has_solver
 from camslice.plan.optimise.tables import MICRO, PARTS, Floats, Ints, Tables
 from camslice.plan.optimise.worth import Worth
 
@@ -94,8 +94,8 @@ class _Run:
         enough = good >= good.max() * (1 - self.pickiness) - 1e-12
         order = np.lexsort((rows, -good, -(value * counts)))
         order = order[enough[order]]
-        for index in order[:_ROUNDED].tolist():
-            better = rounded(self.tables, self.pricing, self.prices, int(rows[index]), left // counts[index], contents[index])
+        for index in order[:_ROUNDED].tolist() if has_solver() else ():
+            better = self._rounded(int(rows[index]), left // counts[index], contents[index])
             contents[index], value[index] = better, float(better @ self.prices)
         good = value / self.usd[rows]
         enough = good >= good.max() * (1 - self.pickiness) - 1e-12
@@ -108,6 +108,11 @@ class _Run:
                 fits_in = int(counts[index]) if (accepted == contents[index]).all() else min(count, int(counts[index]))
                 return Stack(option, tuple(accepted.tolist()), min(count, max(1, fits_in)))
         return None
+
+    def _rounded(self, option: int, limits: Ints, contents: Ints) -> Ints:
+        from camslice.plan.optimise.rounding import rounded
+
+        return rounded(self.tables, self.pricing, self.prices, option, limits, contents)
 
     def _likely(self, left: Ints) -> Ints:
         options = np.arange(len(self.tables.options))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from camslice.plan.optimise.columns import bound_of
+from camslice.plan.optimise.bounds import bound_of
 from camslice.plan.optimise.fluid import fluid
 from camslice.plan.optimise.knapsack import exact
 from camslice.plan.optimise.tables import MICRO, Floats, Ints, Tables

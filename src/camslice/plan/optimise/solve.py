@@ -7,6 +7,7 @@ import time
 from camslice.plan.optimise.accepted import Accepted, accepted
 from camslice.plan.optimise.kept import keep
 from camslice.plan.optimise.problem import Problem, Shape, Solution
+from camslice.plan.optimise.solver import has_solver
 from camslice.plan.optimise.spares import with_spares
 from camslice.plan.optimise.tables import tables_of, usd
 from camslice.plan.optimise.verdicts import Verdicts
@@ -29,7 +30,7 @@ def solve(problem: Problem) -> Solution:
         usd(micro),
         usd(min(bound, micro)),
         micro <= bound,
-        "cp-sat",
+        "cp-sat" if has_solver() else "first-fit-decreasing",
         time.perf_counter() - began_s,
         found.unplaced,
         usd(max(0, found.micro - found.free)),
