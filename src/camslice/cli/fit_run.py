@@ -12,8 +12,9 @@ from camslice.cli.fit_table import print_fit
 from camslice.cli.output import print_json, stderr
 from camslice.fleet.errors import CamsliceError
 from camslice.fleet.profile_json import profile_text
-from camslice.plan.fitting.fit import Fit, FittedRow, Told, fit, leave_one_out
+from camslice.plan.fitting.fit import Fit, FittedRow, fit, leave_one_out
 from camslice.plan.fitting.profile_of import Named, profile_of
+from camslice.plan.fitting.sets import Told
 from camslice.plan.fitting.structure import explained
 from camslice.plan.fitting.table import Row, load_table
 from camslice.plan.simulation.compiled import can_compile

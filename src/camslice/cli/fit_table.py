@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from camslice.cli.output import stdout
-from camslice.plan.fitting.fit import TOTAL_TOLERANCE, Fit, FittedRow
+from camslice.plan.fitting.fit import Fit, FittedRow
+from camslice.plan.fitting.task import TOTAL_TOLERANCE
 
 
 def print_fit(found: Fit, left_out: Sequence[tuple[FittedRow, tuple[str, ...]]] | None) -> None:

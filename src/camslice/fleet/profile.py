@@ -278,6 +278,8 @@ class Profile(Strict):
     stages: tuple[StageCost, ...] = ()
     other_cpu_ms: Figure | None = None
     """CPU time per frame that no stage accounts for: threads that wake each other, the interpreter, results."""
+    work_cv: Figure | None = None
+    """How much frames differ in what they cost: standard deviation over mean."""
     batches: tuple[BatchCost, ...] = ()
     memory: Memory = Memory()
     contexts: Contexts = Contexts()

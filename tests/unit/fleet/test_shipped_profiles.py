@@ -71,24 +71,34 @@ def test_frames_per_second_are_what_a_closed_loop_gives_and_marked_as_computed(c
 
 
 def test_what_is_fitted_is_marked_and_carries_the_range_that_fits(case_study: Profile) -> None:
-    contexts, visits = case_study.contexts, {cost.stage: cost.visits for cost in case_study.stages}
-    post = visits["postprocess"]
-    assert post is not None
-    assert (post.low, post.high, post.provenance) == (6, 8, Provenance.FITTED)
-    assert [visits[stage].value for stage in ("preprocess", "inference")] == [1, 1]  # type: ignore[union-attr] # are given
-    assert contexts.switch_ms is not None
-    assert (contexts.switch_ms.low, contexts.switch_ms.high) == (0.18, 0.25)
-    assert contexts.accelerator_ms_per_frame is not None
-    assert contexts.accelerator_ms_per_frame.value == pytest.approx(205 / 54, rel=0.002)
-    assert contexts.slice_ms is not None
-    assert contexts.slice_ms.value == 2
-    assert contexts.hyper_thread_yield is not None
-    assert (contexts.hyper_thread_yield.low, contexts.hyper_thread_yield.high) == (0.2, 0.4)
-    for figure in (contexts.switch_ms, contexts.accelerator_ms_per_frame, contexts.slice_ms, contexts.hyper_thread_yield):
-        assert figure.provenance is Provenance.FITTED
+    fitted = {path: figure for path, figure in case_study.figures() if figure.provenance is Provenance.FITTED}
+    costs = {path for path in fitted if path.startswith(("stages", "contexts"))}
+    assert {f"stages[{stage}].{what}" for stage in range(3) for what in ("cpu_ms", "accelerator_ms", "visits")} <= costs
+    for name in ("slice_ms", "switch_ms", "extra_threads", "hyper_thread_yield"):
+        figure = fitted[f"contexts.{name}"]
+        assert figure.low is not None
+        assert figure.high is not None
+        assert figure.low < figure.high, "several sets of values fit"
+    assert fitted["contexts.accelerator_ms_per_frame"].value == pytest.approx(205 / 54, rel=0.002)
+    assert [fitted[f"stages[{stage}].visits"].value for stage in (0, 1)] == [1, 1]
 
 
-def test_one_pod_alone_pays_no_switches_and_its_parts_add_up(case_study: Profile) -> None:
+def test_the_sets_that_fit_as_well_stay_within_the_ranges_and_differ(case_study: Profile) -> None:
+    figures = dict(case_study.figures())
+    assert len(case_study.fits) >= 8
+    for fit in case_study.fits:
+        for path, value in fit.items():
+            low, high = figures[path].low, figures[path].high
+            assert low is None or low <= value
+            assert high is None or value <= high
+    assert len({tuple(fit.items()) for fit in case_study.fits}) == len(case_study.fits)
+    alternatives = case_study.alternatives
+    assert [each.contexts.switch_ms.value for each in alternatives if each.contexts.switch_ms] == [
+        fit["contexts.switch_ms"] for fit in case_study.fits
+    ]
+
+
+def test_one_pod_alone_pays_no_switches_and_those_of_a_busy_accelerator_are_counted_once(case_study: Profile) -> None:
     contexts, alone = case_study.contexts, case_study.sharing[0]
     assert contexts.accelerator_ms_per_frame is not None
     assert contexts.switch_ms is not None
@@ -97,8 +107,8 @@ def test_one_pod_alone_pays_no_switches_and_its_parts_add_up(case_study: Profile
     accelerator_ms = sum(cost.accelerator_ms.value for cost in case_study.stages if cost.accelerator_ms is not None)
     cpu_ms = sum(cost.cpu_ms.value for cost in case_study.stages if cost.cpu_ms is not None)
     saturated_ms = contexts.accelerator_ms_per_frame.value
-    assert accelerator_ms + visits * contexts.switch_ms.value == pytest.approx(saturated_ms, rel=0.02)
-    assert cpu_ms + accelerator_ms == pytest.approx(alone.total_ms.value, rel=0.02)
+    assert accelerator_ms + visits * contexts.switch_ms.value == pytest.approx(saturated_ms, rel=0.03)
+    assert cpu_ms + accelerator_ms <= alone.total_ms.value, "a pod's own threads make it slower than that, nothing quicker"
     assert "includes switching" in case_study.sources["saturation"]
 
 

@@ -88,6 +88,11 @@ class Space:
         return {each.name: moved[each.name] if each.name in moved else held[each.name] for each in self.parameters}
 
 
+def coordinate(place: float) -> float:
+    """The coordinate of a place, 0 to 1."""
+    return float(_logit(np.array([place]))[0])
+
+
 def spanned(parameter: Parameter, values: Sequence[float]) -> float:
     """What share of the range these values span."""
     places = [parameter.place(value) for value in values]

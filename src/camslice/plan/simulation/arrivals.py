@@ -59,10 +59,12 @@ FACTORS = 4096
 
 
 def work_factors(pod: SimulatedPod, pod_number: int, stream_number: int, seed: int) -> Floats:
-    """What each frame costs, relative to the mean: log-normal, so never negative, with mean 1 and the pod's `work_cv`."""
+    """What each frame costs, relative to the mean: log-normal, so never negative, with the pod's `work_cv`, and mean 1 over
+    all of them."""
     dice = np.random.default_rng((seed, pod_number, stream_number, 1))
     spread = float(np.sqrt(np.log1p(pod.work_cv**2)))
-    factors: Floats = np.exp(dice.normal(-spread * spread / 2, spread, FACTORS))
+    factors: Floats = np.exp(dice.normal(0.0, spread, FACTORS))
+    factors /= factors.mean()
     return factors
 
 

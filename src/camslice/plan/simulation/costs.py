@@ -61,8 +61,8 @@ def pod_work(profile: Profile, accelerator_share: float, pods_per_vcpu: float = 
         )
         inference = stages.get("inference")
         cpu_ms = 0.0 if inference is None or inference.cpu_ms is None else inference.cpu_ms.value
-        return PodWork(before, batches, after, cpu_ms + _other_ms(profile))
-    return PodWork(before, (_visits(stages, "inference", profile, accelerator_share),), after)
+        return PodWork(before, batches, after, cpu_ms + _other_ms(profile), _cv(profile))
+    return PodWork(before, (_visits(stages, "inference", profile, accelerator_share),), after, cv=_cv(profile))
 
 
 def remote_work(profile: Profile) -> RemoteWork:
@@ -195,7 +195,7 @@ def _on_cpu(profile: Profile, crowded: float) -> PodWork:
     batches = tuple((Step("inference", Where.CPU, inference_ms * each / batches_ms[0]),) for each in batches_ms)
     before, after = (Step(name, Where.CPU, crowded * stage_ms(name)) for name in ("preprocess", "postprocess"))
     seen_ms = before.ms + inference_ms + after.ms + decode_overhead_ms(profile)
-    return PodWork((before,), batches, (after,), max(0.0, crowded * _frame_cpu_ms(profile) - seen_ms), _spread(alone))
+    return PodWork((before,), batches, (after,), max(0.0, crowded * _frame_cpu_ms(profile) - seen_ms), _cv(profile))
 
 
 def _frame_cpu_ms(profile: Profile) -> float:
@@ -213,8 +213,12 @@ def _alone(profile: Profile) -> SharingPoint | None:
     return next((each for each in points if each.stage_ms and each.topology is not Topology.REMOTE), None)
 
 
-def _spread(alone: SharingPoint | None) -> float:
-    """How much frames of a pod alone differ, from the middle nine tenths of them: the rest is the machine's hiccups."""
+def _cv(profile: Profile) -> float:
+    """How much frames differ: as the profile says, or as those of a pod alone did, the middle nine tenths of them: the rest is
+    the machine's hiccups."""
+    if profile.work_cv is not None:
+        return profile.work_cv.value
+    alone = _alone(profile)
     if alone is None or "total" not in alone.histograms:
         return 0.0
     total: Histogram = alone.histograms["total"].histogram()
