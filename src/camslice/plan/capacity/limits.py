@@ -11,7 +11,6 @@ from camslice.plan.node_kind import NodeKind
 from camslice.plan.optimise.problem import Contents
 from camslice.plan.plan import PlannedClass, PlannedPod
 
-
 _ROUNDING = 1e-6
 
 

@@ -35,20 +35,19 @@ def node_of(load: NodeLoad, profiles: Mapping[str, Profile]) -> SimulatedNode:
     if on_cpu and load.topology is Topology.DEDICATED and len(load.pods) > 1:
         raise PlanError(f"{len(load.pods)} pods in topology dedicated need a machine each where there is no GPU; give one pod.")
     devices, places = ((), [None] * len(load.pods)) if on_cpu else _devices(load, used)
-    servers: dict[str, int] = {}
+    servers: dict[tuple[str, int | None], int] = {}
     if load.topology is Topology.REMOTE:
-        servers = {name: number for number, name in enumerate(dict.fromkeys(pod.model for pod in load.pods))}
-    pods = tuple(
-        _pod(pod, load, profiles[pod.model], place, servers.get(pod.model))
-        for pod, place in zip(load.pods, places, strict=True)
-    )
+        asked = dict.fromkeys((pod.model, place) for pod, place in zip(load.pods, places, strict=True))
+        servers = {each: number for number, each in enumerate(asked)}
+    placed = zip(load.pods, places, strict=True)
+    pods = tuple(_pod(pod, load, profiles[pod.model], place, servers.get((pod.model, place))) for pod, place in placed)
     return SimulatedNode(
         processor_of(load.shape, used),
         devices,
         pods,
         load.objective.latency_ms,
         load.objective.percentile,
-        tuple(_server(profiles[name], load, None if on_cpu else 0) for name in servers),
+        tuple(_server(profiles[name], load, device) for name, device in servers),
     )
 
 
@@ -82,9 +81,9 @@ def _devices(load: NodeLoad, profiles: list[Profile]) -> tuple[tuple[Slices | Co
         raise PlanError(
             f"{len(load.pods)} pods in topology {topology} need as many {what}, and there are {count}; give fewer pods."
         )
-    places: list[int | None] = [0 if topology is Topology.REMOTE else number % count for number in range(len(load.pods))]
+    places: list[int | None] = [number % count for number in range(len(load.pods))]
     most = max(sum(place == device for place in places) for device in range(count))
-    # Servers are contexts, too: of one model each.
+    # In `remote` the contexts are the servers', of one model each.
     contexts = len(profiles) if topology is Topology.REMOTE else most
     return tuple(device_of(topology, profiles, contexts) for _ in range(count)), places
 
