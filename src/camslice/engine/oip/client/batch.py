@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from camslice.engine.oip.client.answer import Spent, outputs_of, spent_by
 from camslice.engine.oip.client.connection import OnAnswer
-from camslice.engine.oip.client.request import Letterhead, Request
+from camslice.engine.oip.client.request import Form, Letterhead, Request
 from camslice.engine.oip.client.transports.cargo import Cargo
 from camslice.engine.protocol import InferenceTimes, OnDone, Outputs
 from camslice.fleet.errors import EngineError, TooLateError
@@ -50,6 +50,7 @@ class OipBatch:
         self._outputs = outputs
         self._send = send
         self._give_back = give_back
+        self._forms: dict[int, Form] = {}
 
     def slot_for(self, index: int, letterbox: Letterbox) -> Slot:
         """A slot of this batch, padded for `letterbox`."""
@@ -63,7 +64,10 @@ class OipBatch:
         left_us = None if deadline_ns is None else (deadline_ns - ready_ns) // 1000
         if left_us is not None and left_us <= 0:
             raise TooLateError("there is no time left for a round trip")
-        request = self._letterhead.request(inputs, left_us)
+        form = self._forms.get(count)
+        if form is None:
+            form = self._forms[count] = self._letterhead.form(inputs)
+        request = form.request(inputs, left_us)
         patience_s = UNHURRIED_PATIENCE_S if left_us is None else left_us / 1e6 + _GRACE_S
 
         def answered(answer: Message | EngineError) -> None:

@@ -32,20 +32,38 @@ class Letterhead:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
     def request(self, inputs: Sequence[Tensor], timeout_us: int | None = None) -> Request:
-        """A request with an id of its own. The tensors' bytes are copied once, here, and not by protobuf before that."""
-        parameters = dict(self.parameters)
-        if timeout_us is not None:
-            parameters["timeout"] = timeout_us
-        head = message_class("ModelInferRequest")(model_name=self.model, id=str(next(_NUMBERS)))
-        put_parameters(head.parameters, parameters)
+        """A request of which there is no other alike."""
+        return self.form(inputs).request(inputs, timeout_us)
+
+    def form(self, inputs: Sequence[Tensor]) -> Form:
+        """For requests whose inputs are described as these are; what is in them may differ."""
+        head = message_class("ModelInferRequest")(model_name=self.model)
+        put_parameters(head.parameters, self.parameters)
         for tensor in inputs:
             described = head.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
             if tensor.shared_memory is not None:
                 put_parameters(described.parameters, shared_memory_parameters(tensor.shared_memory))
         for name in self.outputs:
             head.outputs.add(name=name)
+        return Form(head.SerializeToString())
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """`head` is what all requests have in common that ask for the same with inputs of the same names, types, shapes and places.
+
+    Protobuf joins messages that follow one another, so what differs comes behind it.
+    """
+
+    head: bytes
+
+    def request(self, inputs: Sequence[Tensor], timeout_us: int | None = None) -> Request:
+        """A request with an id of its own. The tensors' bytes are copied once, here, and not by protobuf before that."""
+        rest = message_class("ModelInferRequest")(id=str(next(_NUMBERS)))
+        if timeout_us is not None:
+            rest.parameters["timeout"].int64_param = timeout_us
         raw = [tensor.data for tensor in inputs if tensor.shared_memory is None]
-        return Request(head.id, b"".join([head.SerializeToString(), *_contents(raw)]))
+        return Request(rest.id, b"".join([self.head, rest.SerializeToString(), *_contents(raw)]))
 
 
 def _contents(raw: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:

@@ -45,6 +45,22 @@ def test_a_request_says_what_is_asked_and_where_things_lie() -> None:
     assert list(request.raw_input_contents) == [b"\0\0\0\0"]
 
 
+def test_a_form_serves_requests_with_other_contents_and_other_times() -> None:
+    def tensor(value: int) -> Tensor:
+        return Tensor("i420", "UINT8", (1, 4), bytes([value]) * 4)
+
+    head = Letterhead("m", ("boxes",), {"confidence": 0.5})
+    form = head.form([tensor(0)])
+    asked = [form.request([tensor(1)], 1000), form.request([tensor(2)]), form.request([tensor(3)], 3000)]
+    read = [message_class("ModelInferRequest").FromString(each.body) for each in asked]
+    assert [each.id for each in read] == [each.id for each in asked]
+    assert len({each.id for each in asked}) == 3
+    assert [list(each.raw_input_contents) for each in read] == [[bytes([value]) * 4] for value in (1, 2, 3)]
+    assert [sorted(each.parameters) for each in read] == [["confidence", "timeout"], ["confidence"], ["confidence", "timeout"]]
+    assert [each.parameters["timeout"].int64_param for each in (read[0], read[2])] == [1000, 3000]
+    assert all(each.model_name == "m" and len(each.inputs) == len(each.outputs) == 1 for each in read)
+
+
 def answer(*outputs: tuple[str, str, tuple[int, ...], bytes]) -> Message:
     made = message_class("ModelInferResponse")()
     for name, datatype, shape, raw in outputs:

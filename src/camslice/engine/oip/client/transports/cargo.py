@@ -14,5 +14,8 @@ class Cargo(Protocol):
     arrays: SlotArrays
 
     def inputs(self, count: int) -> tuple[Tensor, ...]:
-        """The inputs for the first `count` slots, valid until the slots are written to again."""
+        """The inputs for the first `count` slots, valid until the slots are written to again.
+
+        Their names, types, shapes and places in shared memory depend on `count` alone.
+        """
         ...
