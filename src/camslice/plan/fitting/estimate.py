@@ -3,8 +3,9 @@
 A closed network with one station, the accelerator, and a delay, the processor: pods that spin keep as many threads runnable as
 they have, so that each thread's rate is the same all the time. The station takes turns first come, first served; a pod that
 comes finds the others as they are on average (mean-value analysis after Bard and Schweitzer), those in line with a whole turn
-before them and the one that computes with half of it. Exact where the accelerator is saturated or nobody waits; between the two
-it does not know that pods come in bunches. A search follows its slopes, and the simulator says how far it is off.
+before them and the one that computes with half of it. Exact where nobody waits, a few per cent low where the accelerator is all
+there is; between the two it does not know that pods come in bunches. A search follows its slopes, and the simulator says how
+far it is off.
 """
 
 from __future__ import annotations
