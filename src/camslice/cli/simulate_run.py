@@ -16,7 +16,7 @@ from camslice.plan.simulation.result import Simulated
 from camslice.plan.simulation.simulate import simulate
 from camslice.plan.simulation.translate import node_of
 
-_RANGE_S = 30.0
+_RANGE_S = 10.0
 """How long a node is simulated with each of the other sets of fitted values."""
 
 
