@@ -61,6 +61,7 @@ def measured() -> str:
             *_topologies(),
             *_network(),
             *_batching(),
+            *_simulator(),
             "## The same answers?\n",
             f"{agreement['dataset']['pictures']} labelled pictures, one evaluator for both. A small set: compare the rows, "
             "not published figures. Ultralytics pads to the smallest rectangle by default and camslice to the model's square; "
@@ -171,6 +172,30 @@ def _network() -> Iterator[str]:
 def _over(result: Mapping[str, Any], addresses: list[str], way: str) -> str:
     found = [result["ratios"].get(f"{address}: float32 / {way}") for address in addresses]
     return " and ".join(f"{ratio:.1f}" for ratio in found if ratio is not None)
+
+
+def _simulator() -> Iterator[str]:
+    """How long a simulated hour takes, once somebody has measured it."""
+    if not (RESULTS / "simulator.json").exists():
+        return
+    result = _result("simulator")
+    node = result["node"]
+    yield "## A simulated hour\n"
+    yield (
+        f"{node['pods']} pods at {node['fps']:g} frames/s on a {node['instance_type']} ({node['profile']}, {node['topology']}) "
+        f"for {result['simulated_s'] / 3600:g} h: {result['frames']:,} frames, each with {result['visits_per_frame']} visits to the "
+        f"accelerator, {result['events']:,} events. Pure and compiled ways come to "
+        f"{'the same result, to the bit' if result['same_to_the_bit'] else 'DIFFERENT results'}; compiling is not counted "
+        "(`benchmarks/simulator.py`).\n"
+    )
+    names = {"pure": "pure Python", "compiled": "compiled, extra `numba`"}
+    yield table(
+        ("way", "seconds, min / median / max", "goal"),
+        [
+            (names[way], "{min:.1f} / {median:.1f} / {max:.1f}".format(**took), f"{result['goals_s'][way]:g}")
+            for way, took in result["wall_s"].items()
+        ],
+    )
 
 
 def _batching() -> Iterator[str]:
