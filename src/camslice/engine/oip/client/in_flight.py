@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from google.protobuf.message import Message
 
@@ -17,8 +17,7 @@ from camslice.fleet.errors import EngineAwayError, EngineError
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """A request that is given up at `until_s` (monotonic). `hurried`: it has a deadline of its own."""
 
     on_answer: OnAnswer
