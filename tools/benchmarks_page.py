@@ -183,8 +183,8 @@ def _simulator() -> Iterator[str]:
     yield "## A simulated hour\n"
     yield (
         f"{node['pods']} pods at {node['fps']:g} frames/s on a {node['instance_type']} ({node['profile']}, {node['topology']}) "
-        f"for {result['simulated_s'] / 3600:g} h: {result['frames']:,} frames, each with {result['visits_per_frame']} visits to the "
-        f"accelerator, {result['events']:,} events. Pure and compiled ways come to "
+        f"for {result['simulated_s'] / 3600:g} h: {result['frames']:,} frames, each with {result['visits_per_frame']} visits "
+        f"to the accelerator, {result['events']:,} events. Pure and compiled ways come to "
         f"{'the same result, to the bit' if result['same_to_the_bit'] else 'DIFFERENT results'}; compiling is not counted "
         "(`benchmarks/simulator.py`).\n"
     )
