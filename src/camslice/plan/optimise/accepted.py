@@ -14,11 +14,10 @@ import numpy as np
 
 from camslice.plan.optimise.cheapest import Cheapest, cheapest
 from camslice.plan.optimise.dominance import NONE, dominators
-from camslice.plan.optimise.few_shapes import Stack
 from camslice.plan.optimise.first_fit import first_fit
 from camslice.plan.optimise.problem import Contents
+from camslice.plan.optimise.stacks import Stack, stacked
 from camslice.plan.optimise.tables import PARTS, Floats, Ints, Tables
-from camslice.plan.optimise.trim import merged, micro_of
 from camslice.plan.optimise.verdicts import Verdicts
 from camslice.plan.optimise.walls import Refused
 
@@ -27,6 +26,7 @@ _ROUNDS_IF_LARGE = 3
 _LARGE = 20
 _CAUTIOUS_ROUNDS = 12
 _STEP = 0.98
+_LEAST = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class _Rounds:
         for option, each in walls.items():
             mixed[option] = any(sum(1 for held in wall if held) > 1 for wall in each)
         if cautious:
-            tables = less_full(tables, self.reach)
+            tables = tables.filled_to(np.maximum(self.reach, _LEAST))
         able = np.flatnonzero(~mixed & tables.most.any(axis=1))
         kept = able[dominators(tables.only(able)) == NONE] if len(able) else able
         chosen = np.sort(np.concatenate([kept, np.flatnonzero(mixed & tables.most.any(axis=1))]))
@@ -97,10 +97,10 @@ class _Rounds:
         refused = False
         for each in stacks:
             number = int(self.tables.numbers[each.option])
-            if self.verdicts.accepts(number, each.contents):
+            if self.verdicts.allows(number, each.contents):
                 continue
             refused = True
-            part = self.verdicts.largest_below(number, each.contents)
+            part = self.verdicts.most(number, each.contents)
             full = max(self.tables.taken(each.option, part), default=0) / PARTS
             known = max(
                 (max(self.tables.taken(each.option, held)) / PARTS for held in self.verdicts.accepted(number)), default=0.0
@@ -117,7 +117,7 @@ class _Rounds:
             alone = tuple(int(other == index) for other in range(len(tables.demand)))
             rate = np.where(tables.most[:, index] > 0, tables.cost / np.maximum(tables.most[:, index], 1), np.inf)
             for option in np.argsort(rate, kind="stable").tolist():
-                if rate[option] == np.inf or self.verdicts.accepts(int(tables.numbers[option]), alone):
+                if rate[option] == np.inf or self.verdicts.allows(int(tables.numbers[option]), alone):
                     break
 
     def _asking(self) -> Accepted:
@@ -128,20 +128,18 @@ class _Rounds:
             stacks = first_fit(
                 view,
                 self.verdicts.refused(view),
-                lambda option, contents: self.verdicts.accepts(numbers[option], contents),
+                lambda option, contents: self.verdicts.allows(numbers[option], contents),
             )
             left = view.demand - sum((each.count * np.array(each.contents) for each in stacks), np.zeros_like(view.demand))
             if not left.any():
                 break
             unplaced = unplaced + left
             view = view.demanding(view.demand - left)
-        named = merged(self._named(view, stacks))
-        micro = micro_of(self.tables, named)
-        return Accepted(named, micro, min(self.bound, micro), micro, _contents(unplaced))
+        named = stacked(self._named(view, stacks), self.tables.cost.tolist())
+        return Accepted(named.stacks, named.micro, min(self.bound, named.micro), named.micro, _contents(unplaced))
 
     def _answer(self, stacks: tuple[Stack, ...], found: Cheapest, unplaced: Ints) -> Accepted:
-        micro = micro_of(self.tables, stacks)
-        return Accepted(stacks, micro, min(self.bound, micro), min(found.free, micro), _contents(unplaced))
+        return Accepted(stacks, found.micro, min(self.bound, found.micro), min(found.free, found.micro), _contents(unplaced))
 
 
 def walled(tables: Tables, walls: Refused) -> Tables:
@@ -153,17 +151,6 @@ def walled(tables: Tables, walls: Refused) -> Tables:
             if len(held) == 1:
                 most[option, held[0]] = min(int(most[option, held[0]]), wall[held[0]] - 1)
     return replace(tables, most=most)
-
-
-def less_full(tables: Tables, reach: Floats) -> Tables:
-    """The same with nodes that may be filled only so far, a share for each option."""
-    scale = 1.0 / np.maximum(reach, 1e-6)
-    use = np.ceil(tables.use * scale[:, None, None]).astype(np.int64)
-    fixed = np.ceil(tables.fixed * scale[:, None, None]).astype(np.int64)
-    left = PARTS - fixed[:, tables.model]
-    room = np.where(use > 0, left // np.maximum(use, 1), PARTS).min(axis=2, initial=PARTS)
-    most = np.where((left < 0).any(axis=2), 0, np.minimum(tables.most, np.maximum(room, 0)))
-    return replace(tables, use=use, fixed=fixed, most=np.where(reach[:, None] < 1.0, most, tables.most))
 
 
 def _contents(row: Ints) -> Contents:

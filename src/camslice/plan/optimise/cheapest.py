@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from camslice.plan.optimise.few_shapes import Stack
 from camslice.plan.optimise.solver import has_solver
+from camslice.plan.optimise.stacks import Stack
 from camslice.plan.optimise.tables import Tables
 from camslice.plan.optimise.walls import Refused
 

@@ -1,10 +1,10 @@
 """Column generation: contents that a cheap fleet is made of, what a stream is worth, and what no fleet costs less than.
 
 Gilmore and Gomory's way (1961). A linear programme over the contents that are known prices streams; contents that are worth
-more at these prices than their node costs join it, until there are none. Prices are drawn towards the best ones so far
-(Wentges 1997), or they would jump about for hundreds of rounds. Whatever the prices, if no node's contents are worth more
-than `w` times what the node costs, no fleet costs less than all streams' worth divided by `w` (Farley 1990): that is the
-bound, and it is computed in integers.
+more at these prices than their node costs join it, until there are none. Prices are drawn towards the best ones so far (Wentges
+1997), or they would jump about for hundreds of rounds. The bound is Farley's, see `bounds`. It begins with prices and contents
+that others found: with many classes those of the liquid programme are hardly ever beaten, with few classes, or nodes that hold
+few streams, they are several per cent off.
 """
 
 from __future__ import annotations
@@ -14,113 +14,106 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from camslice.plan.optimise.bounds import bound_of
+from camslice.plan.optimise.bounds import Relaxed, bound_of, in_micro, in_micro_below, relaxed
+from camslice.plan.optimise.exact_solver import Budget
 from camslice.plan.optimise.knapsack import exact
 from camslice.plan.optimise.price_lp import Column, LpAnswer, PriceLp
-from camslice.plan.optimise.rounding import rounded
 from camslice.plan.optimise.tables import MICRO, Floats, Ints, Tables
-from camslice.plan.optimise.worth import Worth
 
-_DRAWN = 0.7
+_DRAWN = 0.6
 _GAIN = 1e-6
-_GREEDY = 20
-_CRITICAL = 6
-_ENOUGH = 3
+_GREEDY = 12
+_STEPS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """`rounds` of generation, at most; it ends when LP and bound are within `close`. `exact_s`: deterministic seconds for each
-    of at most `exact_calls` exact knapsacks."""
+    """`rounds` of generation, at most; it ends when LP and bound are within `close`, or when the bound has not risen by so much
+    for `patience` rounds. In each round at most `calls` exact knapsacks, each for no more than `exact_s` deterministic seconds;
+    `last_calls` where nothing else is left to do."""
 
-    rounds: int = 150
-    close: float = 1e-3
-    exact_calls: int = 16
-    exact_s: float = 0.05
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Relaxed:
-    """`nodes` of each of the `columns`, in parts. `prices` [C] are the best found, `micro` [C] the same in whole millionths
-    of a dollar; at these no node of option o is worth more than `worth[o]` millionths, and no fleet costs less than
-    `bound`."""
-
-    columns: tuple[Column, ...]
-    nodes: tuple[float, ...]
-    lp_prices: Floats
-    lp_usd: float
-    prices: Floats
-    micro: Ints
-    worth: Ints
-    bound: int
-    pricing: Worth
+    rounds: int = 60
+    patience: int = 8
+    close: float = 5e-4
+    calls: int = 6
+    last_calls: int = 60
+    exact_s: float = 0.03
 
 
-def generate(tables: Tables, effort: Effort) -> Relaxed:
-    """Every class with a demand has an option that carries it."""
-    return _Generation(tables, effort).run()
+def generate(
+    tables: Tables, start: Relaxed, seeds: Iterable[Column], budget: Budget, effort: Effort
+) -> tuple[Relaxed, tuple[Column, ...]]:
+    """Prices, bound and the contents that were found. Every class with a demand has an option that carries it."""
+    generation = _Generation(tables, start, budget, effort)
+    generation.run(seeds)
+    return relaxed(tables, start.pricing, generation.best_prices, generation.best_worth), tuple(generation.known)
 
 
 class _Generation:
-    def __init__(self, tables: Tables, effort: Effort) -> None:
-        self.tables = tables
-        self.effort = effort
-        self.worth = Worth(tables)
+    def __init__(self, tables: Tables, start: Relaxed, budget: Budget, effort: Effort) -> None:
+        self.tables, self.pricing, self.budget, self.effort = tables, start.pricing, budget, effort
         self.all = np.arange(len(tables.options))
-        self.usd = tables.cost / MICRO
+        self.usd = np.maximum(tables.cost / MICRO, 1e-9)
         self.lp = PriceLp(tables.demand)
         self.known: dict[Column, None] = {}
-        self.best_bound = -1
-        self.best_prices = np.zeros(len(tables.demand))
-        self.best_worth = tables.cost
-        self.calls = effort.exact_calls
+        self.best_bound, self.best_prices, self.best_worth = start.bound, start.prices, start.worth
 
-    def run(self) -> Relaxed:
-        drawn_to = self._begin()
-        answer = self._solved()
+    def run(self, seeds: Iterable[Column]) -> None:
+        """Generate until nothing is worth more than it costs, or the effort is spent."""
+        self._alone()
+        self._add((column.option, np.array(column.contents, np.int64)) for column in seeds)
+        risen, noted = 0, self.best_bound
         for round_ in range(self.effort.rounds):
-            prices = _DRAWN * drawn_to + (1 - _DRAWN) * answer.prices
-            bounds = self.worth.bound(prices, self.all, self.usd, 15 if round_ else 60)
-            if self._note(prices, _in_micro(bounds)) or not round_:
-                drawn_to = prices
-            if self._is_close(answer):
-                break
-            found = self._greedily(prices, answer.prices)
-            if found < _ENOUGH:
-                found += self._nearly(prices, answer.prices, bounds)
-            if not found:
-                bounds = self.worth.bound(answer.prices, self.all, self.usd, 60)
-                self._note(answer.prices, _in_micro(bounds))
-                found += self._nearly(answer.prices, answer.prices, bounds)
-                if not found:
-                    found, worth = self._exactly(answer.prices, bounds)
-                    if self._note(answer.prices, worth):
-                        drawn_to = answer.prices
-            if not found:
-                break
             answer = self._solved()
-        return Relaxed(
-            tuple(self.known),
-            tuple(answer.nodes),
-            answer.prices,
-            answer.usd,
-            self.best_prices,
-            _micro(self.best_prices),
-            self.best_worth,
-            self.best_bound,
-            self.worth,
-        )
+            if self.best_bound > noted * (1 + self.effort.close):
+                risen, noted = round_, self.best_bound
+            if round_ - risen >= self.effort.patience:
+                return
+            if answer.usd * MICRO <= self.best_bound * (1 + self.effort.close) or self.budget.left <= 0:
+                return
+            drawn = _DRAWN * self.best_prices + (1 - _DRAWN) * answer.prices
+            found = self._priced(drawn, answer.prices, self.effort.calls)
+            if not found:
+                found = self._priced(answer.prices, answer.prices, self.effort.last_calls)
+            if not found:
+                return
 
-    def _begin(self) -> Floats:
-        """Every class alone on the option that is cheapest for it. Returns the prices that follow."""
+    def _alone(self) -> None:
+        """Every class alone on the option that is cheapest for it, so that there is a solution."""
         tables = self.tables
         per_stream = np.where(tables.most > 0, self.usd[:, None] / np.maximum(tables.most, 1), np.inf)
-        cheapest = per_stream.argmin(axis=0)
         wanted = np.flatnonzero(tables.demand)
+        cheapest = per_stream[:, wanted].argmin(axis=0)
         rows = np.zeros((len(wanted), len(tables.demand)), np.int64)
-        rows[np.arange(len(wanted)), wanted] = tables.most[cheapest[wanted], wanted]
-        self._add(zip(cheapest[wanted].tolist(), rows, strict=True))
-        return np.where(tables.demand > 0, per_stream.min(axis=0), 0.0)
+        rows[np.arange(len(wanted)), wanted] = tables.most[cheapest, wanted]
+        self._add(zip(cheapest.tolist(), rows, strict=True))
+
+    def _priced(self, at: Floats, prices: Floats, calls: int) -> int:
+        """Look for contents at some prices; those join that are worth more than their node costs at the programme's own."""
+        worth = in_micro(self.pricing.bound(at, self.all, self.usd, _STEPS))
+        rows = self.pricing.fill(at, self.all, self.tables.demand)
+        gain = rows @ prices / self.usd
+        best = np.argsort(-gain, kind="stable")[:_GREEDY]
+        found = [(option, rows[option]) for option in best.tolist() if gain[option] > 1 + _GAIN]
+        micro = in_micro_below(at)
+        settled = np.zeros(len(worth), bool)
+        for _ in range(calls):
+            ratio = worth / np.maximum(self.tables.cost, 1)
+            option = int(ratio.argmax())
+            if settled[option] or ratio[option] <= 1 + _GAIN or self.budget.left <= 0:
+                break
+            known = exact(self.tables, option, micro, self.tables.demand, self.budget, self.effort.exact_s)
+            worth[option], settled[option] = min(int(worth[option]), known.micro), True
+            if known.contents @ prices > self.usd[option] * (1 + _GAIN):
+                found.append((option, known.contents))
+        self._note(at, worth)
+        return self._add(found)
+
+    def _note(self, prices: Floats, worth: Ints) -> None:
+        """Keep the bound if it is the best. `worth` [O]: millionths that no contents are worth more than."""
+        bound = bound_of(self.tables, in_micro_below(prices), worth)
+        if bound > self.best_bound:
+            self.best_bound, self.best_prices, self.best_worth = bound, prices, worth
 
     def _add(self, found: Iterable[tuple[int, Ints]]) -> int:
         new = []
@@ -137,54 +130,3 @@ class _Generation:
         if answer is None:
             raise ArithmeticError("the linear programme over known contents has no solution although they cover every stream")
         return answer
-
-    def _greedily(self, drawn: Floats, prices: Floats) -> int:
-        rows = self.worth.fill(drawn, self.all, self.tables.demand)
-        gain = rows @ prices / np.maximum(self.usd, 1e-9)
-        best = np.argsort(-gain, kind="stable")[:_GREEDY]
-        return self._add((option, rows[option]) for option in best.tolist() if gain[option] > 1 + _GAIN)
-
-    def _nearly(self, drawn: Floats, prices: Floats, bounds: Floats) -> int:
-        found, nothing = [], np.zeros(len(prices), np.int64)
-        for option in self._critical(bounds, _CRITICAL):
-            contents = rounded(self.tables, self.worth, drawn, option, self.tables.demand, nothing)
-            if contents @ prices > self.usd[option] * (1 + _GAIN):
-                found.append((option, contents))
-        return self._add(found)
-
-    def _exactly(self, prices: Floats, bounds: Floats) -> tuple[int, Ints]:
-        micro, worth, found = _micro(prices), _in_micro(bounds), []
-        for option in self._critical(bounds, self.calls):
-            self.calls -= 1
-            best = exact(self.tables, option, micro, self.effort.exact_s)
-            worth[option] = min(worth[option], best.micro)
-            if best.contents @ micro > self.tables.cost[option]:
-                found.append((option, best.contents))
-                if len(found) == _ENOUGH:
-                    break
-        return self._add(found), worth
-
-    def _critical(self, bounds: Floats, most: int) -> list[int]:
-        over = bounds / np.maximum(self.usd, 1e-9)
-        order = np.argsort(-over, kind="stable")[:most]
-        return [option for option in order.tolist() if over[option] > 1 + _GAIN]
-
-    def _note(self, prices: Floats, worth: Ints) -> bool:
-        """Keep the bound if it is the best. `worth` [O]: millionths that no contents are worth more than."""
-        bound = bound_of(self.tables, _micro(prices), worth)
-        if bound <= self.best_bound:
-            return False
-        self.best_bound, self.best_prices, self.best_worth = bound, prices, worth
-        return True
-
-    def _is_close(self, answer: LpAnswer) -> bool:
-        return answer.usd * MICRO <= self.best_bound * (1 + self.effort.close)
-
-
-def _micro(prices: Floats) -> Ints:
-    return np.floor(prices * MICRO).astype(np.int64)
-
-
-def _in_micro(bounds: Floats) -> Ints:
-    """Upwards, with room for what floating point gets wrong."""
-    return np.ceil(bounds * (1 + 1e-9) * MICRO).astype(np.int64) + 1

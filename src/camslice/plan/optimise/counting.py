@@ -13,7 +13,7 @@ from math import gcd
 
 import numpy as np
 
-from camslice.plan.optimise.exact_solver import ExactModel, Variable
+from camslice.plan.optimise.exact_solver import Budget, ExactModel, Variable
 from camslice.plan.optimise.tables import PARTS, Ints, Tables
 
 Choice = Mapping[int, int]
@@ -43,7 +43,7 @@ class Counting:
         """These nodes do not hold the streams, hence no fewer do."""
         self._model.some_at_least([(variable, choice.get(option, 0) + 1) for option, variable in self._nodes.items()])
 
-    def solve(self, at_least: int, effort: float) -> Counted:
+    def solve(self, at_least: int, budget: Budget, most: float) -> Counted:
         """`at_least` millionths are known to be needed."""
         options = list(self._nodes)
         variables = [self._nodes[option] for option in options]
@@ -51,7 +51,7 @@ class Counting:
         if not variables:
             return Counted(self._below, None)
         self._model.at_least(variables, costs, -(-at_least // self._unit))
-        answer = self._model.minimise(variables, costs, effort)
+        answer = self._model.minimise(variables, costs, budget, most)
         if answer.proven and not answer.found:
             return Counted(self._below, None)
         bound = max(at_least, min(self._below, answer.bound * self._unit))

@@ -8,9 +8,9 @@ from math import gcd
 
 import numpy as np
 
-from camslice.plan.optimise.exact_solver import ExactModel
-from camslice.plan.optimise.few_shapes import Stack
+from camslice.plan.optimise.exact_solver import Budget, ExactModel
 from camslice.plan.optimise.price_lp import Column
+from camslice.plan.optimise.stacks import Stack
 from camslice.plan.optimise.tables import Tables
 
 
@@ -29,11 +29,14 @@ def cover(
     below: int,
     at_least: int,
     most_shapes: int | None,
-    effort: float,
+    budget: Budget,
+    most: float,
     known: Sequence[Stack] = (),
 ) -> Covered:
     """For less than `below` millionths and no less than `at_least`, which is known to be needed. `known` is where to look
     first."""
+    if not columns:
+        return Covered(None, below)
     model = ExactModel()
     unit = max(1, gcd(*tables.cost.tolist()))
     hints = {Column(each.option, each.contents): each.count for each in known}
@@ -57,7 +60,7 @@ def cover(
     model.at_least(counts, costs, -(-at_least // unit))
     if most_shapes is not None:
         model.at_most_different(counts, most_shapes)
-    answer = model.minimise(counts, costs, effort)
+    answer = model.minimise(counts, costs, budget, most)
     bound = below if answer.proven and not answer.found else min(below, max(at_least, answer.bound * unit))
     if not answer.found:
         return Covered(None, bound)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
 
 Variable = cp_model.IntVar
+_LARGEST = 2**53
 _HIGHEST = 2**62
+
+
+class Budget:
+    """CP-SAT's deterministic seconds, about as long as real ones, that may be spent on something in all."""
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+
+    def some(self, most: float) -> float:
+        """As much as that, or what is left."""
+        return min(most, self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +30,6 @@ class Answer:
 
     found: bool
     proven: bool
-    objective: int
     bound: int
     solver: cp_model.CpSolver
 
@@ -27,7 +39,7 @@ class Answer:
 
 
 class ExactModel:
-    """Integer variables, linear limits, one objective. Efforts are in CP-SAT's deterministic seconds."""
+    """Integer variables, linear limits, one objective; solved as often as wanted, with more limits each time."""
 
     def __init__(self) -> None:
         self._model = cp_model.CpModel()
@@ -77,19 +89,21 @@ class ExactModel:
         """A value to try first."""
         self._model.add_hint(variable, value)
 
-    def maximise(self, variables: Sequence[Variable], weights: Sequence[int], effort: float, close: float = 0.0) -> Answer:
-        """Solve for the greatest weighted sum, or one that is as `close` (a share) to it."""
+    def maximise(
+        self, variables: Sequence[Variable], weights: Sequence[int], budget: Budget, most: float, close: float = 0.0
+    ) -> Answer:
+        """Solve for the greatest weighted sum, or one that is as `close` (a share), for no more than `most` seconds."""
         self._model.maximize(cp_model.LinearExpr.weighted_sum(variables, weights))
-        return self._solved(effort, upwards=True, close=close)
+        return self._solved(budget, most, upwards=True, close=close)
 
-    def minimise(self, variables: Sequence[Variable], weights: Sequence[int], effort: float) -> Answer:
-        """Solve for the least weighted sum."""
+    def minimise(self, variables: Sequence[Variable], weights: Sequence[int], budget: Budget, most: float) -> Answer:
+        """Solve for the least weighted sum, for no more than `most` seconds."""
         self._model.minimize(cp_model.LinearExpr.weighted_sum(variables, weights))
-        return self._solved(effort, upwards=False)
+        return self._solved(budget, most, upwards=False)
 
-    def satisfy(self, effort: float) -> Answer:
-        """Solve without an objective."""
-        return self._solved(effort, upwards=False)
+    def satisfy(self, budget: Budget, most: float) -> Answer:
+        """Solve without an objective, for no more than `most` seconds."""
+        return self._solved(budget, most, upwards=False)
 
     def _some(self, ranges: Sequence[tuple[Variable, int, int]]) -> None:
         chosen = []
@@ -99,19 +113,28 @@ class ExactModel:
             chosen.append(true)
         self._model.add_bool_or(chosen)
 
-    def _solved(self, effort: float, *, upwards: bool, close: float = 0.0) -> Answer:
+    def _solved(self, budget: Budget, most: float, *, upwards: bool, close: float = 0.0) -> Answer:
         solver = cp_model.CpSolver()
         parameters = solver.parameters
         parameters.num_workers = 1
         parameters.random_seed = 1
         parameters.linearization_level = 2
-        parameters.max_deterministic_time = effort
         parameters.relative_gap_limit = close
+        parameters.max_deterministic_time = max(0.0, budget.some(most))
         status = solver.solve(self._model)
+        budget.left -= solver.response_proto.deterministic_time
+        if status == cp_model.MODEL_INVALID:
+            raise ArithmeticError(f"the solver refuses the model: {self._model.validate()}")
         found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
         proven = status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
-        bound = solver.best_objective_bound
-        nearest = round(bound)
-        if abs(bound - nearest) > 1e-6 * max(1.0, abs(bound)):  # integers have integer bounds: towards the safe side
-            nearest = int(bound) + (1 if upwards else 0)
-        return Answer(found, proven, round(solver.objective_value) if found else 0, nearest, solver)
+        return Answer(found, proven, _whole(solver.best_objective_bound, upwards=upwards), solver)
+
+
+def _whole(bound: float, *, upwards: bool) -> int:
+    """Objectives are whole numbers; their bound comes as a float, which may be off in its last digits: to the safe side."""
+    if not math.isfinite(bound) or abs(bound) > _LARGEST:
+        return 2**63 if upwards else 0
+    nearest = round(bound)
+    if abs(bound - nearest) <= 1e-6 * max(1.0, abs(bound)) * 1e-3:
+        return nearest
+    return math.ceil(bound) if upwards else math.floor(bound)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from camslice.plan.optimise.few_shapes import Stack
 from camslice.plan.optimise.problem import Contents
+from camslice.plan.optimise.stacks import Stack
 from camslice.plan.optimise.tables import PARTS, Ints, Tables
 from camslice.plan.optimise.walls import Refused
 

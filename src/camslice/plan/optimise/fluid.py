@@ -8,7 +8,6 @@ nodes (no more than `most` of a class, a model's fixed shares) joins only for th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -25,32 +24,24 @@ _LITTLE = 1e-6
 _Key = TypeVar("_Key")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Fluid:
-    """`prices` [C]: US dollars per stream. `nodes`: by option (its index), in parts, those that are used."""
-
-    prices: Floats
-    nodes: dict[int, float]
-
-
-def fluid(tables: Tables, worth: Worth) -> Fluid:
-    """Every class with a demand has an option that carries it."""
+def fluid(tables: Tables, worth: Worth) -> Floats:
+    """[C]: US dollars per stream. Every class with a demand has an option that carries it."""
     usd = np.maximum(tables.cost / MICRO, 1e-9)
     everything = np.arange(len(tables.options))
     programme = _Programme(tables)
     programme.add(_first(tables, usd))
-    answer = programme.solved()
+    prices = programme.solved()
     for _ in range(_ROUNDS):
         if not programme.sharpen():
-            ratio = worth.bound(answer.prices, everything, usd, _STEPS) / usd
+            ratio = worth.bound(prices, everything, usd, _STEPS) / usd
             ratio[programme.options] = 0.0
             missed = np.argsort(-ratio, kind="stable")[:_MORE]
             missed = missed[ratio[missed] > 1.0 + 1e-3]
             if not missed.size:
                 break
             programme.add(missed)
-        answer = programme.solved()
-    return answer
+        prices = programme.solved()
+    return prices
 
 
 def _first(tables: Tables, usd: Floats) -> Ints:
@@ -94,8 +85,8 @@ class _Programme:
                         if use:
                             limit.SetCoefficient(streams, use / PARTS)
 
-    def solved(self) -> Fluid:
-        """The answer so far."""
+    def solved(self) -> Floats:
+        """The prices so far."""
         if self._solver.Solve() != pywraplp.Solver.OPTIMAL:
             raise ArithmeticError("the linear programme over all options has no solution although they carry every stream")
         prices = np.zeros(len(self.tables.demand))
@@ -104,7 +95,7 @@ class _Programme:
         self._amounts = {key: each.solution_value() for key, each in self._streams.items()}
         nodes = {option: each.solution_value() for option, each in self._nodes.items()}
         self._used = {option: amount for option, amount in nodes.items() if amount > _LITTLE}
-        return Fluid(prices, self._used)
+        return prices
 
     def sharpen(self) -> bool:
         """Hold the nodes that are used to what parts of nodes evade. Returns whether there was anything."""

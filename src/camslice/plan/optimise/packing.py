@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from camslice.plan.optimise.exact_solver import ExactModel, Variable
+from camslice.plan.optimise.exact_solver import Budget, ExactModel, Variable
 from camslice.plan.optimise.knapsack import add_node
 from camslice.plan.optimise.tables import Ints, Tables
 from camslice.plan.optimise.walls import Refused
@@ -30,7 +30,13 @@ class Packed:
 
 
 def pack(
-    tables: Tables, slots: Sequence[Slot], refused: Refused, prices: Ints, effort: float, most_shapes: int | None = None
+    tables: Tables,
+    slots: Sequence[Slot],
+    refused: Refused,
+    prices: Ints,
+    budget: Budget,
+    seconds: float,
+    most_shapes: int | None = None,
 ) -> Packed:
     """Every stream exactly once. `prices` [C] order slots that are alike, so that they are not tried in every order. With
     `most_shapes` neighbours may hold the same, and no more than so many are different."""
@@ -39,10 +45,7 @@ def pack(
     for slot in slots:
         most = np.minimum(tables.most[slot.option], tables.demand // slot.count)
         held = {index: model.integer(0, int(most[index])) for index in np.flatnonzero(most > 0).tolist()}
-        add_node(model, tables, slot.option, held)
-        for wall in refused.get(slot.option, ()):
-            if (np.asarray(wall) <= most).all():
-                model.some_at_most([(held[index], count - 1) for index, count in enumerate(wall) if count])
+        add_node(model, tables, slot.option, held, refused.get(slot.option, ()))
         amounts.append(held)
     for index in np.flatnonzero(tables.demand).tolist():
         on = [(held[index], slot.count) for held, slot in zip(amounts, slots, strict=True) if index in held]
@@ -53,7 +56,7 @@ def pack(
     if most_shapes is not None and most_shapes < len(slots):
         same = _same(model, slots, amounts)
         model.at_least(same, [1] * len(same), len(slots) - most_shapes)
-    answer = model.satisfy(effort)
+    answer = model.satisfy(budget, seconds)
     if not answer.found:
         return Packed(None, answer.proven)
     classes = range(len(tables.demand))

@@ -10,36 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from camslice.plan.optimise.bounds import Relaxed
 from camslice.plan.optimise.counting import Choice, Counting
 from camslice.plan.optimise.covering import cover
 from camslice.plan.optimise.enumeration import enumerate_columns
-from camslice.plan.optimise.few_shapes import Stack
+from camslice.plan.optimise.exact_solver import Budget
 from camslice.plan.optimise.packing import Slot, pack
 from camslice.plan.optimise.price_lp import Column
-from camslice.plan.optimise.pricing import Priced
+from camslice.plan.optimise.stacks import Stack, Stacks, stacked
 from camslice.plan.optimise.tables import Tables
-from camslice.plan.optimise.trim import merged, trimmed
+from camslice.plan.optimise.trimming import trimmed
 from camslice.plan.optimise.walls import Refused, pieces_below
 
 _COLUMNS = 4000
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """In millionths of a dollar: what is known to be needed, and what a fleet must cost less than to be of interest."""
-
-    at_least: int
-    below: int
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """In CP-SAT's deterministic seconds: `each` question may take so much, and there are at most `choices` to be looked at."""
-
-    each: float = 2.0
-    choices: int = 40
+_COVER_S = 2.0
+_COUNT_S = 2.0
+_PACK_S = 1.0
+_CHOICES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +34,50 @@ class Proof:
     """`stacks` hold every stream exactly once, for less than was known; None if nothing was found. Nothing costs less than
     `bound`, which is no more than what was known."""
 
-    stacks: tuple[Stack, ...] | None
+    stacks: Stacks | None
     bound: int
 
 
-def prove(
-    tables: Tables, refused: Refused, priced: Priced, within: Range, effort: Effort, most_shapes: int | None = None
+def prove_by_columns(tables: Tables, refused: Refused, priced: Relaxed, bound: int, below: int, budget: Budget) -> Proof | None:
+    """For less than `below` millionths; `bound` are known to be needed. None if there are too many contents to write down."""
+    columns = _columns(tables, refused, priced, below)
+    if columns is None:
+        return None
+    covered = cover(tables, columns, below, bound, None, budget, _COVER_S)
+    if covered.stacks is None:
+        return Proof(None, covered.bound)
+    return Proof(trimmed(covered.stacks, tables.demand.tolist(), tables.cost.tolist()), covered.bound)
+
+
+def prove_by_counting(
+    tables: Tables, refused: Refused, priced: Relaxed, bound: int, below: int, budget: Budget, most_shapes: int | None = None
 ) -> Proof:
-    """`priced` are these tables' own prices. No more than `most_shapes` different shapes."""
-    if within.at_least >= within.below:
-        return Proof(None, within.below)
-    if most_shapes is None:
-        columns = _columns(tables, refused, priced, within.below)
-        if columns is not None:
-            covered = cover(tables, columns, within.below, within.at_least, None, effort.each)
-            return Proof(None if covered.stacks is None else trimmed(tables, covered.stacks), covered.bound)
-    return _counted(tables, refused, priced, within, effort, most_shapes)
+    """As `prove_by_columns`, with no more than `most_shapes` different shapes."""
+    useful = priced.in_reach(tables, below)
+    few = tables.only(useful)
+    walls = {index: refused[option] for index, option in enumerate(useful.tolist()) if option in refused}
+    counting = Counting(few, priced.micro, priced.worth[useful], below)
+    for _ in range(_CHOICES):
+        if budget.left <= 0:
+            break
+        counted = counting.solve(bound, budget, _COUNT_S)
+        bound = max(bound, counted.bound)
+        if counted.choice is None:
+            break
+        slots = _slots(counted.choice)
+        packed = pack(few, slots, walls, priced.micro, budget, _PACK_S, most_shapes)
+        if packed.contents is not None:
+            found = (Stack(int(useful[slot.option]), held, 1) for slot, held in zip(slots, packed.contents, strict=True))
+            return Proof(stacked((each for each in found if any(each.contents)), tables.cost.tolist()), bound)
+        cheapest = sum(int(few.cost[slot.option]) for slot in slots) <= bound
+        if not packed.proven or (most_shapes is not None and not cheapest):
+            break
+        counting.rule_out(counted.choice)
+    return Proof(None, min(bound, below))
 
 
-def _columns(tables: Tables, refused: Refused, priced: Priced, below: int) -> Sequence[Column] | None:
-    slack = below - priced.bound
-    columns = enumerate_columns(tables, priced.micro, priced.pricing.resource_prices, slack, _COLUMNS)
+def _columns(tables: Tables, refused: Refused, priced: Relaxed, below: int) -> Sequence[Column] | None:
+    columns = enumerate_columns(tables, priced.micro, priced.pricing.resource_prices, below - priced.total, _COLUMNS)
     if columns is None:
         return None
     found: dict[Column, None] = {}
@@ -77,29 +87,6 @@ def _columns(tables: Tables, refused: Refused, priced: Priced, below: int) -> Se
             return None
         found.update({Column(column.option, piece): None for piece in pieces})
     return list(found)
-
-
-def _counted(tables: Tables, refused: Refused, priced: Priced, within: Range, effort: Effort, most_shapes: int | None) -> Proof:
-    useful = np.flatnonzero(np.maximum(0, tables.cost - priced.worth) < within.below - priced.bound)
-    few = tables.only(useful)
-    walls = {index: refused[option] for index, option in enumerate(useful.tolist()) if option in refused}
-    counting = Counting(few, priced.micro, priced.worth[useful], within.below)
-    bound = within.at_least
-    for _ in range(effort.choices):
-        counted = counting.solve(bound, effort.each)
-        bound = max(bound, counted.bound)
-        if counted.choice is None:
-            break
-        packed = pack(few, _slots(counted.choice), walls, priced.micro, effort.each, most_shapes)
-        if packed.contents is not None:
-            options = [slot.option for slot in _slots(counted.choice)]
-            held = zip(options, packed.contents, strict=True)
-            return Proof(merged(Stack(int(useful[option]), contents, 1) for option, contents in held), bound)
-        cheapest = sum(int(few.cost[option]) * count for option, count in counted.choice.items()) <= bound
-        if not packed.proven or (most_shapes is not None and not cheapest):
-            break
-        counting.rule_out(counted.choice)
-    return Proof(None, min(bound, within.below))
 
 
 def _slots(choice: Choice) -> list[Slot]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from camslice.plan.optimise.accepted import Accepted, accepted
 from camslice.plan.optimise.kept import keep
 from camslice.plan.optimise.problem import Problem, Shape, Solution
 from camslice.plan.optimise.solver import has_solver
-from camslice.plan.optimise.spares import with_spares
+from camslice.plan.optimise.spares import Spared, with_spares
 from camslice.plan.optimise.tables import tables_of, usd
 from camslice.plan.optimise.verdicts import Verdicts
 
@@ -20,22 +21,30 @@ def solve(problem: Problem) -> Solution:
     kept = keep(problem)
     tables = tables_of(problem, kept.left)
     found = accepted(tables, verdicts, problem.most_shapes)
-    shapes = (*kept.shapes, *_shapes(problem, found))
-    spares = with_spares(problem, tables, verdicts, shapes)
-    micro = kept.micro + found.micro + spares.micro
-    bound = kept.micro + found.bound + spares.bound
+    if kept.least != kept.left:  # of what `fits` refused, other parts might have been kept: only this is proven
+        least = accepted(tables_of(problem, kept.least), verdicts, problem.most_shapes)
+        found = replace(found, bound=min(found.bound, least.bound))
+    held = [each.contents for each in kept.shapes]
+    spared = with_spares(tables, verdicts, problem.most_shapes, problem.spare, held, found)
+    micro, bound = kept.micro + spared.micro, kept.micro + spared.bound
     return Solution(
-        shapes,
-        spares.shapes,
+        (*kept.shapes, *_shapes(problem, spared.found)),
+        _spares(problem, spared),
         usd(micro),
-        usd(min(bound, micro)),
+        usd(bound),
         micro <= bound,
         "cp-sat" if has_solver() else "first-fit-decreasing",
         time.perf_counter() - began_s,
-        found.unplaced,
-        usd(max(0, found.micro - found.free)),
+        spared.found.unplaced,
+        usd(max(0, spared.found.micro - spared.found.free)),
     )
 
 
 def _shapes(problem: Problem, found: Accepted) -> tuple[Shape, ...]:
     return tuple(Shape(problem.options[each.option], each.contents, each.count) for each in found.stacks)
+
+
+def _spares(problem: Problem, spared: Spared) -> tuple[Shape, ...]:
+    if spared.option is None:
+        return ()
+    return (Shape(problem.options[spared.option], (0,) * len(problem.classes), problem.spare),)

@@ -20,8 +20,8 @@ PARTS = 10**9
 """A share of 1.0."""
 MICRO = 10**6
 """Units of money in a dollar."""
-HIGHEST = 10**12
-"""No count is higher: the sums stay within 64 bits."""
+HIGHEST = 10**9
+"""No count is higher, so that sums stay within 64 bits."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -66,6 +66,13 @@ class Tables:
         """The same with another demand."""
         return replace(self, demand=demand, most=np.minimum(self.most, demand))
 
+    def filled_to(self, shares: Floats) -> Tables:
+        """Every resource of option o is smaller by the factor `shares[o]`, above 0 and at most 1."""
+        use = np.floor(self.use / shares[:, None, None]).astype(np.int64)
+        fixed = np.floor(self.fixed / shares[:, None, None]).astype(np.int64)
+        room = _alone(use, fixed[:, self.model])
+        return replace(self, use=use, fixed=fixed, most=np.minimum(self.most, room))
+
     def taken(self, option: int, contents: Sequence[int]) -> list[int]:
         """Billionths of each resource that these streams take there."""
         held = np.asarray(contents, np.int64)
@@ -99,7 +106,9 @@ def tables_of(problem: Problem, demand: Sequence[int]) -> Tables:
         raise ValueError("prices and shares must be numbers, and prices finite and not negative")
     if (most < 0).any() or (use < 0).any() or (fixed < 0).any() or any(each.count < 0 for each in problem.classes):
         raise ValueError("shares and numbers of streams must not be negative")
-    wanted = np.array([min(count, HIGHEST) for count in demand], np.int64)
+    if max(demand, default=0) > HIGHEST:
+        raise ValueError(f"no more than {HIGHEST:,} streams of a class can be placed")
+    wanted = np.array(demand, np.int64).reshape(len(problem.classes))
     use_parts, fixed_parts = _parts(use), _parts(fixed)
     room = _alone(use_parts, fixed_parts)
     return Tables(

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from camslice.plan.optimise.problem import Contents
-from camslice.plan.optimise.tables import Floats, Ints
 
-Refused = Mapping[int, Sequence[Contents]]
+Walls = Sequence[Contents]
+Refused = Mapping[int, Walls]
 """By option (its index in the tables)."""
 
 
-def below_walls(contents: Ints, walls: Sequence[Contents], prices: Floats) -> Ints:
-    """The same contents [C] or less, so that no wall is reached; of the class that loses the least at these prices [C]."""
-    held = contents
+def below_walls(contents: Contents, walls: Walls) -> Contents:
+    """As much of the contents as reaches no wall; of the class that loses the smallest part of its streams."""
     for wall in walls:
-        limit = np.asarray(wall)
-        if (held >= limit).all():
-            off = np.where(limit > 0, held - limit + 1, 0)
-            loss = np.where(limit > 0, off * prices, np.inf)
-            index = int(loss.argmin())
-            held = held.copy()
-            held[index] -= off[index]
-    return held
+        if all(held >= limit for held, limit in zip(contents, wall, strict=True)):
+            limits = [index for index, limit in enumerate(wall) if limit]
+            least = min(limits, key=lambda index: ((contents[index] - wall[index] + 1) / contents[index], index))
+            contents = tuple(wall[least] - 1 if index == least else held for index, held in enumerate(contents))
+    return contents
 
 
-def is_walled(contents: Ints, walls: Sequence[Contents]) -> bool:
-    """Whether a wall is reached."""
-    return any((contents >= np.asarray(wall)).all() for wall in walls)
-
-
-def pieces_below(contents: Contents, walls: Sequence[Contents], most: int) -> list[Contents] | None:
+def pieces_below(contents: Contents, walls: Walls, most: int) -> list[Contents] | None:
     """The largest contents within these that reach no wall; None if they are more than `most`."""
     pieces = {contents}
     for wall in walls:

@@ -1,76 +1,149 @@
-"""The cheapest nodes by way of prices, shapes that are good at these prices, and a proof where the fleet is small."""
+"""The cheapest nodes by way of prices: shapes that are good at these prices, columns, and a proof where that is possible.
+
+Each step is taken only if the one before left more than a little between the fleet that is known and the bound.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
+from camslice.plan.optimise.bounds import Relaxed
 from camslice.plan.optimise.cheapest import Cheapest
-from camslice.plan.optimise.few_shapes import Stack, runs
+from camslice.plan.optimise.columns import Effort, generate
+from camslice.plan.optimise.covering import cover
+from camslice.plan.optimise.exact_solver import Budget
+from camslice.plan.optimise.few_shapes import ANY_NUMBER, PICKINESS, Refine, Way, few_shapes
 from camslice.plan.optimise.first_fit import first_fit
-from camslice.plan.optimise.pricing import Priced, price
-from camslice.plan.optimise.proof import Effort, Range, prove
-from camslice.plan.optimise.sequence import paces, pays, sequence
+from camslice.plan.optimise.knapsack import exact
+from camslice.plan.optimise.price_lp import Column
+from camslice.plan.optimise.pricing import price
+from camslice.plan.optimise.problem import Contents
+from camslice.plan.optimise.proof import prove_by_columns, prove_by_counting
+from camslice.plan.optimise.stacks import Stack, Stacks, stacked
 from camslice.plan.optimise.tables import Ints, Tables
-from camslice.plan.optimise.trim import merged, micro_of
+from camslice.plan.optimise.trimming import trimmed
 from camslice.plan.optimise.walls import Refused, below_walls
 
-_UNLIMITED = 10**9
-_PAYS = 0.98
-_TRIED = 5
-_SMALL = 24
-_FAR = 4
+_FIND_S = 2.0
+_PROVE_S = 5.0
+_PROVE_LARGE_S = 0.5
+_PROVE_LIMITED_S = 1.0
+_ENOUGH = 1.001
+"""A large fleet this near to its bound is not looked at again."""
+_CLOSE = 1.003
+"""Where few shapes come no nearer to the bound, columns are generated."""
+_COUNTED = 16
+"""Fleets of no more nodes are proven by counting."""
+_KNAPSACK_S = 0.02
+_NEARLY = 3e-4
+_COVER_S = 0.4
 
 
 def with_solver(tables: Tables, refused: Refused, most_shapes: int) -> Cheapest:
     """See `cheapest`."""
-    priced = price(tables)
-    found = list(_found(tables, refused, priced, most_shapes))
-    free, bound = _improved(tables, refused, priced, found, None, priced.bound)
-    if free is None:
-        raise ArithmeticError("first fit found no nodes although there are options for every stream")
-    micro = micro_of(tables, free)
-    if len(free) <= most_shapes:
-        return Cheapest(free, micro, bound, micro)
-    few = [each for each in found if len(each) <= most_shapes]
-    limited, limited_bound = _improved(tables, refused, priced, few, most_shapes, bound)
-    if limited is None:
-        return Cheapest(free, micro, bound, micro)
-    return Cheapest(limited, micro_of(tables, limited), limited_bound, micro)
+    return _Solving(tables, refused, most_shapes).run()
 
 
-def _found(tables: Tables, refused: Refused, priced: Priced, most_shapes: int) -> Iterator[tuple[Stack, ...]]:
-    """Fleets, most of them of no more than `most_shapes`."""
+class _Solving:
+    def __init__(self, tables: Tables, refused: Refused, most_shapes: int) -> None:
+        self.tables, self.refused, self.most_shapes = tables, refused, most_shapes
+        self.budget = Budget(_FIND_S)
+        self.priced = price(tables, self.budget)
+        self.bound = self.priced.bound
+        self.free = stacked(first_fit(tables, refused), tables.cost.tolist())
+        self.limited = self.free if len(self.free.stacks) <= most_shapes else None
 
-    def accept(option: int, contents: Ints) -> Ints:
-        return below_walls(contents, refused.get(option, ()), priced.prices)
+    def run(self) -> Cheapest:
+        """Better and better, until it is good enough or nothing more can be done."""
+        self._shapes(self.priced, PICKINESS)
+        if self._gap > _CLOSE:
+            self._generate()
+        self._prove()
+        return self._answer()
 
-    def rest(left: Ints, allowed: int) -> tuple[Stack, ...] | None:
-        few = runs(tables.demanding(left), priced.pricing, priced.prices, allowed, accept, (0.0,))
-        return few[0].stacks if few else None
+    @property
+    def _gap(self) -> float:
+        return self._known(self.limited) / max(1, self.bound)
 
-    yield merged(first_fit(tables, refused))
-    few = [merged(run.stacks) for run in runs(tables, priced.pricing, priced.prices, most_shapes, accept)]
-    yield from few
-    yield from (merged(run.stacks) for run in runs(tables, priced.pricing, priced.prices, _UNLIMITED, accept, (0.0,)))
-    options = pays(tables, priced.worth, _PAYS)[:_TRIED]
-    for pace in paces(tables, priced.micro, options, most_shapes):
-        found = sequence(tables, options, refused, priced.micro, pace, most_shapes, rest)
-        if found is not None:
-            few.append(merged(found))
-            yield few[-1]
+    def _known(self, stacks: Stacks | None) -> int:
+        return 4 * self.free.micro + 1 if stacks is None else stacks.micro
 
+    def _note(self, found: Stacks | None) -> None:
+        if found is None:
+            return
+        if found.micro < self.free.micro:
+            self.free = found
+        if len(found.stacks) <= self.most_shapes and found.micro < self._known(self.limited):
+            self.limited = found
 
-def _improved(
-    tables: Tables, refused: Refused, priced: Priced, found: Sequence[tuple[Stack, ...]], most_shapes: int | None, bound: int
-) -> tuple[tuple[Stack, ...] | None, int]:
-    """The cheapest of those found, or something cheaper if the fleet is small, and what nothing costs less than."""
-    stacks = min(found, key=lambda each: (micro_of(tables, each), len(each)), default=None)
-    while True:
-        micro = _FAR * bound if stacks is None else micro_of(tables, stacks)
-        if micro <= bound or sum(each.count for each in stacks or ()) > _SMALL:
-            return stacks, min(bound, micro)
-        proof = prove(tables, refused, priced, Range(bound, micro), Effort(), most_shapes)
-        bound = max(bound, proof.bound)
-        if proof.stacks is None:
-            return stacks, min(bound, micro)
-        stacks = proof.stacks
+    def _shapes(self, priced: Relaxed, pickiness: tuple[float, ...]) -> None:
+        way = Way(self.tables, priced.pricing, priced.prices, self._refine(priced), self._accept)
+        self._note(few_shapes(way, self.most_shapes, self._known(self.limited), int(self.bound * _ENOUGH), pickiness))
+        if self.free.micro > self.bound * _ENOUGH:
+            self._note(few_shapes(way, ANY_NUMBER, self.free.micro, int(self.bound * _ENOUGH), (0.0,)))
+
+    def _refine(self, priced: Relaxed) -> Refine:
+        def refine(option: int, limits: Ints, contents: Ints) -> Ints:
+            walls = self.refused.get(option, ())
+            best = exact(self.tables, option, priced.micro, limits, self.budget, _KNAPSACK_S, _NEARLY, walls).contents
+            return best if int(best @ priced.micro) > int(contents @ priced.micro) else contents
+
+        return refine
+
+    def _accept(self, option: int, contents: Contents) -> Contents:
+        return below_walls(contents, self.refused.get(option, ()))
+
+    def _generate(self) -> None:
+        seeds = {Column(each.option, each.contents): None for each in self._all_known()}
+        priced, columns = generate(self.tables, self.priced, seeds, self.budget, Effort())
+        if priced.bound > self.priced.bound:
+            self.priced = priced
+            self.bound = max(self.bound, priced.bound)
+            self._shapes(priced, PICKINESS)
+        self._cover(columns)
+
+    def _all_known(self) -> Iterator[Stack]:
+        yield from self.free.stacks
+        yield from () if self.limited is None else self.limited.stacks
+
+    def _cover(self, columns: Iterable[Column]) -> None:
+        """How often each of the contents that were generated, or that are known."""
+        allowed = {
+            Column(each.option, held): None
+            for each in (*columns, *(Column(stack.option, stack.contents) for stack in self._all_known()))
+            if any(held := self._accept(each.option, each.contents))
+        }
+        for most_shapes, known in ((None, self.free), (self.most_shapes, self.limited)):
+            if self._known(known) <= self.bound * _ENOUGH:
+                continue
+            below = self._known(known)
+            hints = () if known is None else known.stacks
+            covered = cover(self.tables, list(allowed), below, self.bound, most_shapes, self.budget, _COVER_S, hints)
+            if covered.stacks is not None:
+                self._note(trimmed(covered.stacks, self.tables.demand.tolist(), self.tables.cost.tolist()))
+
+    def _prove(self) -> None:
+        """For all nodes without a limit on shapes first: if the best are few shapes, nothing more is to be shown."""
+        self.budget = Budget(_PROVE_S if self.free.nodes <= _COUNTED else _PROVE_LARGE_S)
+        while self.free.micro > self.bound and self.budget.left > 0:
+            proof = prove_by_columns(self.tables, self.refused, self.priced, self.bound, self.free.micro, self.budget)
+            if proof is None:
+                if self.free.nodes > _COUNTED:
+                    return
+                proof = prove_by_counting(self.tables, self.refused, self.priced, self.bound, self.free.micro, self.budget)
+            self.bound = max(self.bound, proof.bound)
+            if proof.stacks is None:
+                break
+            self._note(proof.stacks)
+        self.budget = Budget(_PROVE_LIMITED_S)
+        while self._known(self.limited) > self.bound and self.free.nodes <= _COUNTED and self.budget.left > 0:
+            below = self._known(self.limited)
+            proof = prove_by_counting(self.tables, self.refused, self.priced, self.bound, below, self.budget, self.most_shapes)
+            self.bound = max(self.bound, proof.bound)
+            if proof.stacks is None:
+                return
+            self._note(proof.stacks)
+
+    def _answer(self) -> Cheapest:
+        chosen = self.free if self.limited is None else self.limited
+        return Cheapest(chosen.stacks, chosen.micro, min(self.bound, chosen.micro), self.free.micro)

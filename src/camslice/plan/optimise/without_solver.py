@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from camslice.plan.optimise.bounds import bound_of
+from camslice.plan.optimise.bounds import bound_of, in_micro, in_micro_below
 from camslice.plan.optimise.cheapest import Cheapest
-from camslice.plan.optimise.few_shapes import runs
+from camslice.plan.optimise.few_shapes import ANY_NUMBER, Way, few_shapes
 from camslice.plan.optimise.first_fit import first_fit
-from camslice.plan.optimise.tables import MICRO, Floats, Ints, Tables
-from camslice.plan.optimise.trim import merged, micro_of
+from camslice.plan.optimise.problem import Contents
+from camslice.plan.optimise.stacks import stacked
+from camslice.plan.optimise.tables import MICRO, Floats, Tables
 from camslice.plan.optimise.walls import Refused, below_walls
 from camslice.plan.optimise.worth import Worth
 
 _STEPS = 100
 _ROUNDS = 30
-_UNLIMITED = 10**9
+_FAR = 4
 
 
 def without_solver(tables: Tables, refused: Refused, most_shapes: int) -> Cheapest:
@@ -23,16 +24,18 @@ def without_solver(tables: Tables, refused: Refused, most_shapes: int) -> Cheape
     pricing = Worth(tables)
     prices, bound = _priced(tables, pricing)
 
-    def accept(option: int, contents: Ints) -> Ints:
-        return below_walls(contents, refused.get(option, ()), prices)
+    def accept(option: int, contents: Contents) -> Contents:
+        return below_walls(contents, refused.get(option, ()))
 
-    found = [merged(first_fit(tables, refused))]
-    for limit in (most_shapes, _UNLIMITED):
-        found += [merged(run.stacks) for run in runs(tables, pricing, prices, limit, accept)]
-    found.sort(key=lambda each: (micro_of(tables, each), len(each)))
-    few = next((each for each in found if len(each) <= most_shapes), found[0])
-    micro = micro_of(tables, few)
-    return Cheapest(few, micro, min(bound, micro), micro_of(tables, found[0]))
+    costs = tables.cost.tolist()
+    way = Way(tables, pricing, prices, lambda _option, _limits, contents: contents, accept)
+    free = stacked(first_fit(tables, refused), costs)
+    free = few_shapes(way, ANY_NUMBER, free.micro, bound) or free
+    few = few_shapes(way, most_shapes, _FAR * free.micro + 1, bound)
+    if len(free.stacks) <= most_shapes and (few is None or free.micro <= few.micro):
+        few = free
+    chosen = free if few is None else few
+    return Cheapest(chosen.stacks, chosen.micro, min(bound, chosen.micro), min(free.micro, chosen.micro))
 
 
 def _priced(tables: Tables, pricing: Worth) -> tuple[Floats, int]:
@@ -45,8 +48,7 @@ def _priced(tables: Tables, pricing: Worth) -> tuple[Floats, int]:
     best, best_prices = -1, prices
     for _ in range(_ROUNDS):
         worth = pricing.bound(prices, everything, usd, _STEPS)
-        micro = np.floor(prices * MICRO).astype(np.int64)
-        bound = bound_of(tables, micro, np.ceil(worth * (1 + 1e-9) * MICRO).astype(np.int64) + 1)
+        bound = bound_of(tables, in_micro_below(prices), in_micro(worth))
         if bound > best:
             best, best_prices = bound, prices
         option = int((worth / usd).argmax())
