@@ -2,7 +2,11 @@
 
 One `camslice serve` on this machine, reached through TCP on loopback and through a Unix socket; one picture at a time, all ways
 taking turns. `network` is the round trip less what the server says it spent in its queue and on computing.
-First the interfaces are compared with the same request: gRPC's blocking stub, its future with a callback, and `grpc.aio`.
+
+The ways are those of our client, which sends its requests over one stream, but for the float tensor, which goes as in the case
+study: one call each. What the stream and what the picture's form gain is seen in the rows where only one of them is changed.
+First the interfaces are compared with the same request: one stream, gRPC's blocking stub, its future with a callback, and
+`grpc.aio`. At last several requests are under way at once, over a stream and as single calls.
 
     python -m benchmarks.network --model yolov8n=weights/yolov8n.onnx --side 640
 """
@@ -28,11 +32,12 @@ from benchmarks.record import draw_bars, spread, write_result
 from camslice.engine.oip.client.answer import spent_by
 from camslice.engine.oip.client.connection import Connection
 from camslice.engine.oip.client.engine import OipEngine
-from camslice.engine.oip.client.request import Letterhead
+from camslice.engine.oip.client.request import Letterhead, Request
+from camslice.engine.oip.client.request_stream import RequestStream
 from camslice.engine.oip.client.transports.choose import sample_picture
 from camslice.engine.oip.descriptors import SERVICE, message_class
 from camslice.engine.oip.messages import Tensor
-from camslice.engine.protocol import InferenceTimes, Outputs
+from camslice.engine.protocol import Batch, InferenceTimes, Outputs
 from camslice.engine.slots import Layout
 from camslice.fleet.geometry import Region
 from camslice.fleet.types import Backend, ModelSpec, Server, Transport
@@ -40,14 +45,23 @@ from camslice.models.model import ModelInfo
 from camslice.models.resolve import resolve
 
 ADDRESSES = {"tcp": "grpc://127.0.0.1:{port}", "unix": "unix-abstract:camslice-benchmark-{port}"}
+FLOAT32 = "float32 tensor"
 WAYS = {
-    "shared memory": (Transport.SHARED_MEMORY, Layout.I420),
-    "uint8 planes": (Transport.INLINE, Layout.I420),
-    "uint8 RGB": (Transport.INLINE, Layout.RGB),
-    "jpeg": (Transport.JPEG, Layout.RGB),
-    "float32 tensor": (Transport.TENSOR, Layout.RGB),
+    "shared memory": (Transport.SHARED_MEMORY, Layout.I420, True),
+    "uint8 planes": (Transport.INLINE, Layout.I420, True),
+    "uint8 RGB": (Transport.INLINE, Layout.RGB, True),
+    "jpeg": (Transport.JPEG, Layout.RGB, True),
+    FLOAT32: (Transport.TENSOR, Layout.RGB, False),
+    "shared memory, single calls": (Transport.SHARED_MEMORY, Layout.I420, False),
+    "uint8 planes, single calls": (Transport.INLINE, Layout.I420, False),
+    "uint8 RGB, single calls": (Transport.INLINE, Layout.RGB, False),
+    "float32 tensor, streamed": (Transport.TENSOR, Layout.RGB, True),
 }
+"""How a picture travels, what its slot holds, and whether requests go over a stream."""
 EMPTY_CALL = "an empty call"
+AT_ONCE = (1, 4, 8)
+"""Requests under way, when their rate is measured."""
+TURNS = 5
 PATIENCE_S = 60.0
 WARM_UP = 10
 
@@ -57,24 +71,30 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="NAME=PATH of the weights")
     parser.add_argument("--side", type=int, default=640)
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement of a rate")
     parser.add_argument("--port", type=int, default=18001)
     given = parser.parse_args()
     name, _, weights = given.model.partition("=")
     info = resolve(ModelSpec(name, weights, input_size=(given.side, given.side)))
     assert info.input.width == given.side, "the server takes the model's own size: give a model of this side"
+    cv2.setNumThreads(1)  # as in an analysis process
     with serving(weights, given.port):
         interfaces = {address: compare_interfaces(url, info, given.rounds) for address, url in urls(given.port).items()}
         rows = compare_ways(info, weights, urls(given.port), given.rounds)
+        rates = {address: compare_rates(info, weights, url, given.seconds) for address, url in urls(given.port).items()}
     ratios = {
-        f"{address}: float32 / {way}": round(rows[f"{address}, float32 tensor"]["p50"] / rows[f"{address}, {way}"]["p50"], 2)
+        f"{address}: float32 / {way}": round(rows[f"{address}, {FLOAT32}"]["p50"] / rows[f"{address}, {way}"]["p50"], 2)
         for address, way in product(ADDRESSES, WAYS)
-        if way != "float32 tensor"
+        if way != FLOAT32
     }
     result = {"model": name, "model_sha256": info.sha256, "side": given.side, "rounds": given.rounds}
-    write_result("network", {**result, "interfaces_network_ms": interfaces, "network_ms": rows, "ratios": ratios})
+    figures_ms = {"interfaces_network_ms": interfaces, "network_ms": rows}
+    write_result("network", {**result, **figures_ms, "ratios": ratios, "rate_streamed_over_single_calls": rates})
     draw_bars("network", {key: row["p50"] for key, row in rows.items()}, "network part of a round trip, median (ms)")
     for key, value in ratios.items():
         print(f"{key}: {value}")
+    for address, by_number in rates.items():
+        print(f"{address}: {by_number}")
 
 
 def urls(port: int) -> Mapping[str, str]:
@@ -117,10 +137,9 @@ def compare_ways(info: ModelInfo, weights: str, addresses: Mapping[str, str], ro
     """The network part in ms of every way over every address, taking turns."""
     served = served_name(next(iter(addresses.values())))
     engines = {}
-    for (address, url), (way, (transport, layout)) in product(addresses.items(), WAYS.items()):
-        server = Server(url, model=served, transport=transport)
-        spec = ModelSpec(info.name, weights, backend=Backend.OIP, server=server)
-        engines[f"{address}, {way}"] = OipEngine(info, spec, layout=layout, batches=1)
+    for (address, url), (way, (transport, layout, stream)) in product(addresses.items(), WAYS.items()):
+        spec = spec_at(Server(url, model=served, transport=transport), info, weights)
+        engines[f"{address}, {way}"] = OipEngine(info, spec, layout=layout, batches=1, stream=stream)
     idle = {f"{address}, {EMPTY_CALL}": Connection(Server(url)) for address, url in addresses.items()}
     empty: dict[str, list[float]] = {key: [] for key in idle}
     picture = sample_picture(info.input.width, info.input.height)
@@ -162,10 +181,58 @@ def analyse(engine: OipEngine, scale_into: Callable[..., None], region: Region) 
     return times
 
 
+def spec_at(server: Server, info: ModelInfo, weights: str) -> ModelSpec:
+    return ModelSpec(info.name, weights, backend=Backend.OIP, server=server)
+
+
+def compare_rates(info: ModelInfo, weights: str, url: str, seconds: float) -> dict[str, dict[str, float]]:
+    """Answers per second with so many requests under way, pictures in shared memory: over a stream / as single calls."""
+    spec = spec_at(Server(url, model=served_name(url), transport=Transport.SHARED_MEMORY), info, weights)
+    engines = [OipEngine(info, spec, batches=max(AT_ONCE), stream=stream) for stream in (True, False)]
+    found: dict[str, list[float]] = {str(number): [] for number in AT_ONCE}
+    for _, number in product(range(TURNS), AT_ONCE):
+        streamed, alone = (rate(engine, number, seconds) for engine in engines)
+        found[str(number)].append(streamed / alone)
+    for engine in engines:
+        engine.close()
+    return {number: spread(ratios) for number, ratios in found.items()}
+
+
+def rate(engine: OipEngine, number: int, seconds: float) -> float:
+    """Answers per second with `number` requests under way: each answer sends the next."""
+    until_s = time.monotonic() + seconds
+    whole = engine.fit(Region(0, 0, engine.info.input_width, engine.info.input_height))
+    picture = sample_picture(engine.info.input_width, engine.info.input_height)
+    answers: list[Exception | None] = []
+    ended = threading.Semaphore(0)
+
+    def send() -> None:
+        batch = engine.acquire()
+        assert batch is not None
+        picture.scale_into(batch.slot_for(0, whole), whole)
+        batch.start(1, done)
+
+    def done(batch: Batch, outputs: Outputs, times: InferenceTimes, error: Exception | None) -> None:
+        answers.append(error)
+        batch.release()
+        if error is None and time.monotonic() < until_s:
+            send()
+        else:
+            ended.release()
+
+    for _ in range(number):
+        send()
+    for _ in range(number):
+        assert ended.acquire(timeout=PATIENCE_S)
+    assert not any(answers), answers[-1]
+    return len(answers) / (seconds + time.monotonic() - until_s)
+
+
 def compare_interfaces(url: str, info: ModelInfo, rounds: int) -> dict[str, dict[str, float]]:
-    """The same request by gRPC's three interfaces, taking turns: the network part in ms."""
-    request = planes_request(served_name(url), info)
+    """The same picture by a stream and by gRPC's three interfaces for calls, taking turns: the network part in ms."""
+    head, tensor = Letterhead(served_name(url), ("boxes",)), planes_tensor(info)
     target = Connection(Server(url))
+    stream = RequestStream(target, lambda _: None)
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
 
@@ -177,27 +244,30 @@ def compare_interfaces(url: str, info: ModelInfo, rounds: int) -> dict[str, dict
 
     stub = asyncio.run_coroutine_threadsafe(opened(), loop).result()
 
-    async def by_aio() -> object:
-        return await stub(request)
+    async def by_aio(request: Request) -> object:
+        return await stub(request.body)
 
-    def by_future() -> object:
+    def by_callback(wire: Connection | RequestStream, request: Request) -> object:
         answered = threading.Event()
         heard: list[object] = []
-        target.infer(request, PATIENCE_S, lambda answer: (heard.append(answer), answered.set()), hurried=False)
+        wire.infer(request, PATIENCE_S, lambda answer: (heard.append(answer), answered.set()), hurried=False)
         answered.wait(PATIENCE_S)
         return heard[0]
 
-    interfaces: dict[str, Callable[[], object]] = {
-        "blocking stub": lambda: target.infer_and_wait(request, PATIENCE_S),
-        "future with callback": by_future,
-        "grpc.aio": lambda: asyncio.run_coroutine_threadsafe(by_aio(), loop).result(),
+    interfaces: dict[str, Callable[[Request], object]] = {
+        "one stream": lambda request: by_callback(stream, request),
+        "blocking stub": lambda request: target.infer_and_wait(request, PATIENCE_S),
+        "future with callback": lambda request: by_callback(target, request),
+        "grpc.aio": lambda request: asyncio.run_coroutine_threadsafe(by_aio(request), loop).result(),
     }
     taken: dict[str, list[float]] = {name: [] for name in interfaces}
     for _ in range(rounds + WARM_UP):
         for name, ask in interfaces.items():
+            request = head.request([tensor])  # each with an id of its own
             began_ns = time.monotonic_ns()
-            answer = ask()
+            answer = ask(request)
             taken[name].append((time.monotonic_ns() - began_ns - spent_by(answer).total_ns) / 1e6)  # type: ignore[arg-type]
+    stream.close()
     target.close()
     loop.call_soon_threadsafe(loop.stop)
     return {name: figures(values[WARM_UP:]) for name, values in taken.items()}
@@ -211,12 +281,11 @@ def served_name(url: str) -> str:
         connection.close()
 
 
-def planes_request(model: str, info: ModelInfo) -> bytes:
-    """One picture as planes, in the request."""
+def planes_tensor(info: ModelInfo) -> Tensor:
+    """One picture as planes."""
     side = info.input.width
     planes = np.ascontiguousarray(cv2.cvtColor(sample_picture(side, side).rgb, cv2.COLOR_RGB2YUV_I420))
-    tensor = Tensor("i420", "UINT8", (1, *planes.shape), planes.tobytes())
-    return Letterhead(model, ("boxes",)).request([tensor])
+    return Tensor("i420", "UINT8", (1, *planes.shape), planes.tobytes())
 
 
 def figures(values: Sequence[float]) -> dict[str, float]:
