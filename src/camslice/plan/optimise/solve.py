@@ -32,7 +32,7 @@ def solve(problem: Problem) -> Solution:
         _spares(problem, spared),
         usd(micro),
         usd(bound),
-        micro <= bound,
+        micro <= bound and len(spared.found.stacks) <= problem.most_shapes,
         "cp-sat" if has_solver() else "first-fit-decreasing",
         time.perf_counter() - began_s,
         spared.found.unplaced,

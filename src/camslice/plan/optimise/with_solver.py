@@ -22,6 +22,7 @@ from camslice.plan.optimise.proof import prove_by_columns, prove_by_counting
 from camslice.plan.optimise.stacks import Stack, Stacks, stacked
 from camslice.plan.optimise.tables import Ints, Tables
 from camslice.plan.optimise.trimming import trimmed
+from camslice.plan.optimise.uniform import uniform
 from camslice.plan.optimise.walls import Refused, below_walls
 
 _FIND_S = 2.0
@@ -52,6 +53,7 @@ class _Solving:
         self.bound = self.priced.bound
         self.free = stacked(first_fit(tables, refused), tables.cost.tolist())
         self.limited = self.free if len(self.free.stacks) <= most_shapes else None
+        self._note(uniform(tables, refused))
 
     def run(self) -> Cheapest:
         """Better and better, until it is good enough or nothing more can be done."""
@@ -73,7 +75,7 @@ class _Solving:
             return
         if found.micro < self.free.micro:
             self.free = found
-        if len(found.stacks) <= self.most_shapes and found.micro < self._known(self.limited):
+        if len(found.stacks) <= self.most_shapes and (self.limited is None or found.micro < self.limited.micro):
             self.limited = found
 
     def _shapes(self, priced: Relaxed, pickiness: tuple[float, ...]) -> None:

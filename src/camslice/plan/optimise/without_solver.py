@@ -11,6 +11,7 @@ from camslice.plan.optimise.first_fit import first_fit
 from camslice.plan.optimise.problem import Contents
 from camslice.plan.optimise.stacks import stacked
 from camslice.plan.optimise.tables import MICRO, Floats, Tables
+from camslice.plan.optimise.uniform import uniform
 from camslice.plan.optimise.walls import Refused, below_walls
 from camslice.plan.optimise.worth import Worth
 
@@ -32,9 +33,8 @@ def without_solver(tables: Tables, refused: Refused, most_shapes: int) -> Cheape
     free = stacked(first_fit(tables, refused), costs)
     free = few_shapes(way, ANY_NUMBER, free.micro, bound) or free
     few = few_shapes(way, most_shapes, _FAR * free.micro + 1, bound)
-    if len(free.stacks) <= most_shapes and (few is None or free.micro <= few.micro):
-        few = free
-    chosen = free if few is None else few
+    found = [each for each in (free, few, uniform(tables, refused)) if each is not None and len(each.stacks) <= most_shapes]
+    chosen = min(found, key=lambda each: each.micro, default=free)
     return Cheapest(chosen.stacks, chosen.micro, min(bound, chosen.micro), min(free.micro, chosen.micro))
 
 
