@@ -1,8 +1,8 @@
 """The cheapest nodes that `fits` accepts too: solve, ask for the shapes that came out, wall off what was refused, solve again.
 
 Each answer to a relaxed question bounds the true one from below, so a round in which nothing is refused ends with a proof, if
-there was one. Where refusals do not end, nodes of the options that refused are filled less, and then first fit asks for each
-step; from then on there is no proof, but the bound stays.
+there was one; what is refused is not worth a proof. Where refusals do not end, nodes of the options that refused are filled
+less, and then first fit asks for each step; from then on there is no proof, but the bound stays.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from camslice.plan.optimise.cheapest import Cheapest, cheapest
+from camslice.plan.optimise.cheapest import cheapest
 from camslice.plan.optimise.dominance import NONE, dominators
 from camslice.plan.optimise.first_fit import first_fit
 from camslice.plan.optimise.problem import Contents
@@ -25,6 +25,8 @@ _ROUNDS = 12
 _ROUNDS_IF_LARGE = 3
 _LARGE = 20
 _CAUTIOUS_ROUNDS = 12
+_FURTHER_ROUNDS = 6
+_FAR = 2**62
 _STEP = 0.98
 _LEAST = 1e-6
 
@@ -53,23 +55,43 @@ class _Rounds:
         self.most_shapes = most_shapes
         self.reach: Floats = np.ones(len(tables.options))
         self.bound = 0
+        self.free = _FAR
+        self.best: Accepted | None = None
 
     def run(self) -> Accepted:
-        rounds = 0
-        most_rounds = _ROUNDS
-        while rounds < most_rounds + _CAUTIOUS_ROUNDS:
-            cautious = rounds >= most_rounds
+        """First some nodes that are accepted, then, for a few rounds more, the cheapest."""
+        most_rounds, further = _ROUNDS, _FURTHER_ROUNDS
+        for round_ in range(_ROUNDS + _CAUTIOUS_ROUNDS):
+            cautious = self.best is None and round_ >= most_rounds
             view, unplaced = self._view(cautious=cautious)
-            found = cheapest(view, self.verdicts.refused(view), self.most_shapes)
+
+            def accepted(stacks: Sequence[Stack], view: Tables = view, unplaced: Ints = unplaced) -> bool:
+                return self._accepted(self._named(view, stacks), unplaced)
+
+            found = cheapest(view, self.verdicts.refused(view), self.most_shapes, accepted)
             if not cautious:
                 self.bound = max(self.bound, found.bound)
-            stacks = self._named(view, found.stacks)
-            if not self._refused(stacks):
-                return self._answer(stacks, found, unplaced)
-            if sum(each.count for each in stacks) > _LARGE:
+            self.free = min(self.free, found.free)
+            if accepted(found.stacks):
+                break
+            if sum(each.count for each in found.stacks) > _LARGE:
                 most_rounds = min(most_rounds, _ROUNDS_IF_LARGE)
-            rounds += 1
-        return self._asking()
+            if self.best is not None:
+                further -= 1
+                if not further:
+                    break
+        best = self._asking() if self.best is None else self.best
+        return replace(best, bound=min(self.bound, best.micro), free=min(self.free, best.micro))
+
+    def _accepted(self, stacks: tuple[Stack, ...], unplaced: Ints) -> bool:
+        """Whether all are; then they are kept, if they are better than what was accepted before."""
+        if self._refused(stacks):
+            return False
+        micro = sum(int(self.tables.cost[each.option]) * each.count for each in stacks)
+        found = Accepted(stacks, micro, 0, micro, _contents(unplaced))
+        known = (found,) if self.best is None else (self.best, found)
+        self.best = min(known, key=lambda each: (len(each.stacks) > self.most_shapes, each.micro))
+        return True
 
     def _view(self, *, cautious: bool) -> tuple[Tables, Ints]:
         """The options that matter, without the streams that nothing carries."""
@@ -136,10 +158,7 @@ class _Rounds:
             unplaced = unplaced + left
             view = view.demanding(view.demand - left)
         named = stacked(self._named(view, stacks), self.tables.cost.tolist())
-        return Accepted(named.stacks, named.micro, min(self.bound, named.micro), named.micro, _contents(unplaced))
-
-    def _answer(self, stacks: tuple[Stack, ...], found: Cheapest, unplaced: Ints) -> Accepted:
-        return Accepted(stacks, found.micro, min(self.bound, found.micro), min(found.free, found.micro), _contents(unplaced))
+        return Accepted(named.stacks, named.micro, 0, named.micro, _contents(unplaced))
 
 
 def walled(tables: Tables, walls: Refused) -> Tables:

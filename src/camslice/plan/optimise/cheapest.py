@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from camslice.plan.optimise.solver import has_solver
 from camslice.plan.optimise.stacks import Stack
 from camslice.plan.optimise.tables import Tables
 from camslice.plan.optimise.walls import Refused
+
+Accepted = Callable[[Sequence[Stack]], bool]
+"""Whether all of these may be rented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +26,15 @@ class Cheapest:
     free: int
 
 
-def cheapest(tables: Tables, refused: Refused, most_shapes: int) -> Cheapest:
-    """Every class with a demand has an option that carries it."""
+def cheapest(tables: Tables, refused: Refused, most_shapes: int, accepted: Accepted) -> Cheapest:
+    """Every class with a demand has an option that carries it. What was found is proven, or improved, if it is `accepted`; else
+    it comes back at once."""
     if not tables.demand.any():
         return Cheapest((), 0, 0, 0)
     if has_solver():
         from camslice.plan.optimise.with_solver import with_solver
 
-        return with_solver(tables, refused, most_shapes)
+        return with_solver(tables, refused, most_shapes, accepted)
     from camslice.plan.optimise.without_solver import without_solver
 
     return without_solver(tables, refused, most_shapes)

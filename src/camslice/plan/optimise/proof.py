@@ -24,7 +24,7 @@ from camslice.plan.optimise.walls import Refused, pieces_below
 
 _COLUMNS = 4000
 _COVER_S = 2.0
-_COUNT_S = 2.0
+_COUNT_S = 6.0
 _PACK_S = 1.0
 _CHOICES = 50
 

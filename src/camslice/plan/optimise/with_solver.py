@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from camslice.plan.optimise.bounds import Relaxed
-from camslice.plan.optimise.cheapest import Cheapest
+from camslice.plan.optimise.cheapest import Accepted, Cheapest
 from camslice.plan.optimise.columns import Effort, generate
 from camslice.plan.optimise.covering import cover
 from camslice.plan.optimise.exact_solver import Budget
@@ -26,7 +26,7 @@ from camslice.plan.optimise.uniform import uniform
 from camslice.plan.optimise.walls import Refused, below_walls
 
 _FIND_S = 2.0
-_PROVE_S = 5.0
+_PROVE_S = 8.0
 _PROVE_LARGE_S = 0.5
 _PROVE_LIMITED_S = 1.0
 _ENOUGH = 1.001
@@ -40,9 +40,9 @@ _NEARLY = 3e-4
 _COVER_S = 0.4
 
 
-def with_solver(tables: Tables, refused: Refused, most_shapes: int) -> Cheapest:
+def with_solver(tables: Tables, refused: Refused, most_shapes: int, accepted: Accepted) -> Cheapest:
     """See `cheapest`."""
-    return _Solving(tables, refused, most_shapes).run()
+    return _Solving(tables, refused, most_shapes).run(accepted)
 
 
 class _Solving:
@@ -55,12 +55,13 @@ class _Solving:
         self.limited = self.free if len(self.free.stacks) <= most_shapes else None
         self._note(uniform(tables, refused))
 
-    def run(self) -> Cheapest:
+    def run(self, accepted: Accepted) -> Cheapest:
         """Better and better, until it is good enough or nothing more can be done."""
         self._shapes(self.priced, PICKINESS)
         if self._gap > _CLOSE:
             self._generate()
-        self._prove()
+        if accepted(self._chosen.stacks):
+            self._prove()
         return self._answer()
 
     @property
@@ -69,6 +70,10 @@ class _Solving:
 
     def _known(self, stacks: Stacks | None) -> int:
         return 4 * self.free.micro + 1 if stacks is None else stacks.micro
+
+    @property
+    def _chosen(self) -> Stacks:
+        return self.free if self.limited is None else self.limited
 
     def _note(self, found: Stacks | None) -> None:
         if found is None:
@@ -138,7 +143,11 @@ class _Solving:
                 break
             self._note(proof.stacks)
         self.budget = Budget(_PROVE_LIMITED_S)
-        while self._known(self.limited) > self.bound and self.free.nodes <= _COUNTED and self.budget.left > 0:
+        while (
+            self._known(self.limited) > max(self.bound, self.free.micro)
+            and self.free.nodes <= _COUNTED
+            and self.budget.left > 0
+        ):
             below = self._known(self.limited)
             proof = prove_by_counting(self.tables, self.refused, self.priced, self.bound, below, self.budget, self.most_shapes)
             self.bound = max(self.bound, proof.bound)
@@ -147,5 +156,5 @@ class _Solving:
             self._note(proof.stacks)
 
     def _answer(self) -> Cheapest:
-        chosen = self.free if self.limited is None else self.limited
+        chosen = self._chosen
         return Cheapest(chosen.stacks, chosen.micro, min(self.bound, chosen.micro), self.free.micro)
