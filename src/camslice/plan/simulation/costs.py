@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from camslice.fleet.errors import PlanError
 from camslice.fleet.figures import Figure
 from camslice.fleet.histogram import Histogram
@@ -51,7 +53,7 @@ def pod_work(profile: Profile, accelerator_share: float, pods_per_vcpu: float = 
     """Of a pod that has its own engine, on this share of an accelerator (1: all of it). `pods_per_vcpu`: it and those beside
     it, where the processor is the accelerator."""
     if profile.machine.accelerator == CPU:
-        return _on_cpu(profile, crowding(profile, pods_per_vcpu))
+        return _on_cpu(profile, crowding(profile, pods_per_vcpu), _crowded_cv(profile, pods_per_vcpu))
     stages = {cost.stage: cost for cost in profile.stages}
     before = _visits(stages, "preprocess", profile, accelerator_share)
     after = _visits(stages, "postprocess", profile, accelerator_share)
@@ -178,7 +180,7 @@ def _batch_ms(profile: Profile, *, saturated: bool) -> list[float]:
     return batches
 
 
-def _on_cpu(profile: Profile, crowded: float) -> PodWork:
+def _on_cpu(profile: Profile, crowded: float, cv: float) -> PodWork:
     """The processor is the accelerator: a lane of the engine is a thread. From a pod that was measured alone, if one was: that
     includes what threads cost that wake each other."""
     stages = {cost.stage: cost for cost in profile.stages}
@@ -195,7 +197,7 @@ def _on_cpu(profile: Profile, crowded: float) -> PodWork:
     batches = tuple((Step("inference", Where.CPU, inference_ms * each / batches_ms[0]),) for each in batches_ms)
     before, after = (Step(name, Where.CPU, crowded * stage_ms(name)) for name in ("preprocess", "postprocess"))
     seen_ms = before.ms + inference_ms + after.ms + decode_overhead_ms(profile)
-    return PodWork((before,), batches, (after,), max(0.0, crowded * _frame_cpu_ms(profile) - seen_ms), _cv(profile))
+    return PodWork((before,), batches, (after,), max(0.0, crowded * _frame_cpu_ms(profile) - seen_ms), cv)
 
 
 def _frame_cpu_ms(profile: Profile) -> float:
@@ -214,15 +216,36 @@ def _alone(profile: Profile) -> SharingPoint | None:
 
 
 def _cv(profile: Profile) -> float:
-    """How much frames differ: as the profile says, or as those of a pod alone did, the middle nine tenths of them: the rest is
-    the machine's hiccups."""
+    """How much frames differ: as the profile says, or as those of a pod alone did."""
     if profile.work_cv is not None:
         return profile.work_cv.value
     alone = _alone(profile)
-    if alone is None or "total" not in alone.histograms:
-        return 0.0
-    total: Histogram = alone.histograms["total"].histogram()
+    return 0.0 if alone is None else _spread(alone) or 0.0
+
+
+def _crowded_cv(profile: Profile, pods_per_vcpu: float) -> float:
+    """How much frames differ where so many pods take turns on each processor, to which turns add that are not equally long: as
+    in the closed loops of pods with one stream, on a straight line between two of them, and beyond the largest as there."""
+    vcpu = profile.machine.usable_cores or profile.machine.vcpu
+    if profile.work_cv is not None or vcpu is None:
+        return _cv(profile)
+    seen = {
+        point.pods / vcpu: cv
+        for point in profile.sharing
+        if (point.topology, point.streams_per_pod) == (Topology.SLICED, 1) and (cv := _spread(point)) is not None
+    }
+    if not seen:
+        return _cv(profile)
+    return float(np.interp(pods_per_vcpu, sorted(seen), [seen[pods] for pods in sorted(seen)]))
+
+
+def _spread(point: SharingPoint) -> float | None:
+    """Standard deviation over mean of its latencies, from the middle nine tenths of them: the rest is the machine's hiccups.
+    None where they are not known."""
+    if "total" not in point.histograms:
+        return None
+    total: Histogram = point.histograms["total"].histogram()
     low, middle, high = (total.percentile(percentile) for percentile in (5.0, 50.0, 95.0))
     if low is None or middle is None or high is None or middle <= 0.0:
-        return 0.0
+        return None
     return min(_MEASURED_LONGEST_CV, (high - low) / 3.29 / middle)
