@@ -24,10 +24,11 @@ def processor_of(shape: NodeShape, profiles: Sequence[Profile]) -> Processor:
     if shape.vcpu > shape.physical_cores and any(_at_full_load(profile) is None for profile in profiles):
         figure(None, profiles[0], "contexts.hyper_thread_yield")
     loads = [load for profile in profiles if (load := _at_full_load(profile)) is not None]
-    share = min(1.0, *loads) if loads else 1.0
-    if shape.vcpu == 1 or share >= 1.0:
+    share = min(loads, default=1.0)
+    if shape.vcpu == 1 or share == 1.0:
         return Processor(shape.vcpu, shape.vcpu)
-    # No hyper-threads that anybody sees, and yet all cores together do less than each alone: from one core on, each adds less.
+    # No hyper-threads that anybody sees, and yet all cores together do less than each alone; or more, where cores that never
+    # rest are quicker than one whose thread sleeps between frames. From one core on, each adds less, or more.
     return Processor(shape.vcpu, 1, max(0.0, (shape.vcpu * share - 1) / (shape.vcpu - 1)))
 
 

@@ -111,3 +111,10 @@ def test_cameras_begin_when_a_load_says_so() -> None:
     first = {seed: first_ms(seed) for seed in (1, 2)}
     assert first[1][:2] == first[2][:2] == pytest.approx([25.0, 75.0])
     assert first[1][2] != first[2][2], "a phase that is not given is drawn"
+
+
+def test_cores_that_never_rest_may_be_quicker_than_a_pod_alone() -> None:
+    """Two pods do 180 frames/s where a frame alone takes 12 ms: more than 167."""
+    profile = seen(point(1, 83.3), point(2, 180.0), point(8, 150.0))
+    for pods, fps in ((1, 83.3), (2, 180.0), (8, 150.0)):
+        assert closed(pods, profile) == pytest.approx(fps, rel=0.02)
