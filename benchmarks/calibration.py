@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--heavy", required=True, help="weights of the other model, a slower one")
     parser.add_argument("--journal", type=Path, required=True, help="keeps each trial; the same call goes on from there")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="number of the first round: phases and order go with the number")
     parser.add_argument("--window", type=float, default=8.0, help="seconds of a trial")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after so many; exit code 3 while trials are left")
     parser.add_argument("--so-far", action="store_true", help="report the rounds that are done when time is up")
@@ -89,16 +90,16 @@ def main() -> None:
     measuring = Measuring(subjects, Journal(given.journal, circumstances), given.window, given.seconds)
     rounds: list[Round] = []
     try:
-        for number in range(given.rounds):
+        for number in range(given.first, given.first + given.rounds):
             rounds.append(measuring.round(number, most_fps_of(rounds[0].points) if rounds else None))
     except TimeIsUpError:
         print(f"{len(rounds)} rounds are done; the same call goes on", file=sys.stderr)
         if not (rounds and given.so_far):
             sys.exit(3)
-    report(subjects, rounds, given.window, given.profiles)
+    report(subjects, rounds, given.first, given.window, given.profiles)
 
 
-def report(subjects: Mapping[str, Subject], rounds: Sequence[Round], window_s: float, folder: Path | None) -> None:
+def report(subjects: Mapping[str, Subject], rounds: Sequence[Round], first: int, window_s: float, folder: Path | None) -> None:
     """Predict, compare, print, write down, draw."""
     profiles = {
         model: middle_profile([profile_of(subject, each, model) for each in rounds]) for model, subject in subjects.items()
@@ -109,35 +110,40 @@ def report(subjects: Mapping[str, Subject], rounds: Sequence[Round], window_s: f
         for profile in profiles.values():
             (folder / f"{profile.model.name}.json").write_text(profile_text(profile))
     most_fps = most_fps_of(rounds[0].points)
-    compared = [each for case in CASES for each in compare(case, rates_of(case, most_fps), profiles, rounds)]
-    summary = {
-        name: spread([error for each in compared for error in each.errors(pair(each))])
-        for name, pair in (
-            ("simulator", lambda each: each.predicted),
-            ("straight_line", lambda each: each.line),
-            ("straight_line_by_streams", lambda each: each.line_by_streams),
-        )
-    }
+    compared = [each for case in CASES for each in compare(case, rates_of(case, most_fps), profiles, rounds, first)]
+    summary = errors_of(compared)
     others = [seen.others for each in rounds for seen in each.cases.values()]
     rows = [row_of(each, profiles) for each in compared]
     result = {
         "models": {model: profile.model.name for model, profile in profiles.items()},
         "model_sha256": {model: profile.model.sha256 for model, profile in profiles.items()},
         "rounds": len(rounds),
+        "first_round": first,
         "window_s": window_s,
         "priority": os.nice(0),
         "share_of_the_machine_used_by_others": spread(others),
         "goal": GOAL,
         "errors": summary,
+        "errors_in_closed_loops": errors_of([each for each in compared if each.rate is None]),
+        "errors_in_open_loops": errors_of([each for each in compared if each.rate is not None]),
         "met": summary["simulator"]["median"] <= min(GOAL, summary["straight_line"]["median"]),
         "closed_loops": [point for model, profile in profiles.items() for point in points_of(model, profile, rounds)],
         "cases": rows,
     }
     for row in rows:
         print(in_words(row))
-    print(json.dumps(summary, indent=1))
+    print(json.dumps({name: each for name, each in result.items() if name.startswith("errors")}, indent=1))
     print(write_result("calibration", result))
     draw(rows)
+
+
+def errors_of(compared: Sequence[Compared]) -> dict[str, dict[str, float]]:
+    """Of p50 and p95 alike: the simulator's, and those of both straight lines."""
+    return {
+        "simulator": spread([error for each in compared for error in each.errors(each.predicted)]),
+        "straight_line": spread([error for each in compared for error in each.errors(each.line)]),
+        "straight_line_by_streams": spread([error for each in compared for error in each.errors(each.line_by_streams)]),
+    }
 
 
 def subject_of(name: str, weights: str, clip: Path) -> Subject:
@@ -190,13 +196,15 @@ def merged(point: SharingPoint, of_rounds: Sequence[SharingPoint]) -> SharingPoi
     return replace(point, histograms=histograms)
 
 
-def compare(case: Case, rates: Mapping[str, float], profiles: Mapping[str, Profile], rounds: Sequence[Round]) -> list[Compared]:
+def compare(
+    case: Case, rates: Mapping[str, float], profiles: Mapping[str, Profile], rounds: Sequence[Round], first: int
+) -> list[Compared]:
     """Each model of a case."""
     machine = profiles[LIGHT].machine
     shape = NodeShape(machine.vcpu or 1, machine.physical_cores or machine.vcpu or 1)
     turns = quiet_turns(case, rounds)
     seen_quietly = [rounds[turn].cases[case.name] for turn in turns]
-    loads = [node_load(case, rates, turn, profiles, shape) for turn in turns]
+    loads = [node_load(case, rates, first + turn, profiles, shape) for turn in turns]
     runs = [simulate(node_of(load, profiles), SIMULATED_S, seed) for load in loads for seed in range(1, SEEDS + 1)]
     found = []
     for model, _ in case.streams:
