@@ -21,11 +21,12 @@ from camslice.plan.optimise.tables import PARTS, Floats, Ints, Tables
 from camslice.plan.optimise.verdicts import Verdicts
 from camslice.plan.optimise.walls import Refused
 
-_ROUNDS = 12
-_ROUNDS_IF_LARGE = 3
+_ROUNDS = 5
+_ROUNDS_IF_LARGE = 2
 _LARGE = 20
 _CAUTIOUS_ROUNDS = 12
-_FURTHER_ROUNDS = 6
+_FURTHER_ROUNDS = 5
+_FURTHER_ROUNDS_OF_ONE_CLASS = 60
 _FAR = 2**62
 _STEP = 0.98
 _LEAST = 1e-6
@@ -60,26 +61,28 @@ class _Rounds:
 
     def run(self) -> Accepted:
         """First some nodes that are accepted, then, for a few rounds more, the cheapest."""
-        most_rounds, further = _ROUNDS, _FURTHER_ROUNDS
-        for round_ in range(_ROUNDS + _CAUTIOUS_ROUNDS):
-            cautious = self.best is None and round_ >= most_rounds
+        before = _ROUNDS
+        further = _FURTHER_ROUNDS if np.count_nonzero(self.tables.demand) > 1 else _FURTHER_ROUNDS_OF_ONE_CLASS
+        for round_ in range(_ROUNDS + _CAUTIOUS_ROUNDS + further):
+            cautious = self.best is None and round_ >= before
             view, unplaced = self._view(cautious=cautious)
 
-            def accepted(stacks: Sequence[Stack], view: Tables = view, unplaced: Ints = unplaced) -> bool:
-                return self._accepted(self._named(view, stacks), unplaced)
+            def accepted(
+                stacks: Sequence[Stack], view: Tables = view, unplaced: Ints = unplaced, cautious: bool = cautious
+            ) -> bool:
+                return self._accepted(self._named(view, stacks), unplaced) and not cautious
 
             found = cheapest(view, self.verdicts.refused(view), self.most_shapes, accepted)
             if not cautious:
                 self.bound = max(self.bound, found.bound)
-            self.free = min(self.free, found.free)
+                self.free = min(self.free, found.free)
             if accepted(found.stacks):
                 break
             if sum(each.count for each in found.stacks) > _LARGE:
-                most_rounds = min(most_rounds, _ROUNDS_IF_LARGE)
-            if self.best is not None:
-                further -= 1
-                if not further:
-                    break
+                before = min(before, _ROUNDS_IF_LARGE)
+            further -= self.best is not None
+            if not further:
+                break
         best = self._asking() if self.best is None else self.best
         return replace(best, bound=min(self.bound, best.micro), free=min(self.free, best.micro))
 
@@ -101,13 +104,20 @@ class _Rounds:
         for option, each in walls.items():
             mixed[option] = any(sum(1 for held in wall if held) > 1 for wall in each)
         if cautious:
-            tables = tables.filled_to(np.maximum(self.reach, _LEAST))
+            tables = tables.filled_to(self._cautious_reach())
         able = np.flatnonzero(~mixed & tables.most.any(axis=1))
         kept = able[dominators(tables.only(able)) == NONE] if len(able) else able
         chosen = np.sort(np.concatenate([kept, np.flatnonzero(mixed & tables.most.any(axis=1))]))
         view = tables.only(chosen)
         unplaced = np.where(view.most.any(axis=0) if len(chosen) else False, 0, tables.demand)
         return view.demanding(tables.demand - unplaced), unplaced
+
+    def _cautious_reach(self) -> Floats:
+        """How full nodes are filled: options of which nothing is known are taken to be as those that refused."""
+        learnt = self.reach[self.reach < 1.0]
+        usual = float(np.median(learnt)) if len(learnt) else 1.0
+        known = np.array([bool(self.verdicts.accepted(number)) for number in self.tables.numbers.tolist()], bool)
+        return np.maximum(np.where((self.reach < 1.0) | known, self.reach, usual), _LEAST)
 
     def _named(self, view: Tables, stacks: Sequence[Stack]) -> tuple[Stack, ...]:
         index = {number: index for index, number in enumerate(self.tables.numbers.tolist())}
