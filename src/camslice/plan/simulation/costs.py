@@ -110,29 +110,33 @@ def _own_decode_ms(profile: Profile) -> float:
 
 
 def crowding(profile: Profile, pods_per_vcpu: float) -> float:
-    """How many times as much CPU time a frame takes where so many pods take turns on each processor as where each has one:
-    every pod finds the caches emptied by the others, whether they were busy just now or a while ago.
+    """How many times as much CPU time a frame takes where so many pods take turns on each processor as in the closed loop, of
+    pods or of pooled cameras, in which busy processors did most: every pod finds the caches emptied by the others, whether they
+    were busy just now or a while ago.
 
-    From the closed loops of pods with one stream; on a straight line between two of them, and beyond the largest no more than
-    there, for what nobody measured is not guessed.
+    From the closed loops of pods with one stream, at least one for each processor; one pod alone is no crowd. On a straight
+    line between two of them, and beyond the largest no more than there, for what nobody measured is not guessed.
     """
     vcpu = profile.machine.usable_cores or profile.machine.vcpu
     if vcpu is None:
         return 1.0
-    frame_ms = {
-        point.pods / vcpu: 1000.0 * vcpu / point.fps.value
+    full = [
+        point
         for point in profile.sharing
+        if point.fps is not None and point.pods * point.streams_per_pod >= vcpu and point.topology is not Topology.REMOTE
+    ]
+    side_by_side = {
+        point.pods / vcpu: point.fps.value
+        for point in full
         if point.fps is not None and point.pods >= vcpu and (point.topology, point.streams_per_pod) == (Topology.SLICED, 1)
     }
-    if 1.0 not in frame_ms:
-        return 1.0
-    factor, before = 1.0, 1.0
-    for pods in sorted(frame_ms)[1:]:
-        there = max(factor, frame_ms[pods] / frame_ms[1.0])
-        if pods_per_vcpu < pods:
-            return factor + (there - factor) * max(0.0, pods_per_vcpu - before) / (pods - before)
-        factor, before = there, pods
-    return factor
+    most = max((point.fps.value for point in full if point.fps is not None), default=0.0)
+    pods, factors = [1.0 / vcpu], [1.0]
+    for each in sorted(side_by_side):
+        if each > pods[-1] and side_by_side[each] > 0.0:
+            pods.append(each)
+            factors.append(max(factors[-1], most / side_by_side[each]))
+    return float(np.interp(pods_per_vcpu, pods, factors))
 
 
 def decode_overhead_ms(profile: Profile) -> float:
