@@ -8,9 +8,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from calibration_section import calibrated_capacity, calibration
 from markdown_table import table
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
+_CAPACITY = "calibration-capacity"
 
 
 def measured() -> str:
@@ -61,6 +63,8 @@ def measured() -> str:
             *_topologies(),
             *_network(),
             *_batching(),
+            *(calibration(_result("calibration")) if (RESULTS / "calibration.json").exists() else ()),
+            *(calibrated_capacity(_result(_CAPACITY)) if (RESULTS / f"{_CAPACITY}.json").exists() else ()),
             *_simulator(),
             "## The same answers?\n",
             f"{agreement['dataset']['pictures']} labelled pictures, one evaluator for both. A small set: compare the rows, "
