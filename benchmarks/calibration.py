@@ -31,6 +31,7 @@ from camslice.fleet.histogram import Histogram
 from camslice.fleet.profile import Coverage, Profile, SharingPoint
 from camslice.fleet.types import ModelSpec, Topology
 from camslice.measure.machine import fingerprint
+from camslice.measure.profile.costs import Costs
 from camslice.measure.profile.decoding import video_of
 from camslice.measure.profile.identity import this_machine
 from camslice.measure.profile.journal import Journal
@@ -153,8 +154,12 @@ def subject_of(name: str, weights: str, clip: Path) -> Subject:
 
 
 def profile_of(subject: Subject, seen: Round, model: str) -> Profile:
-    """What one round says of a model: as `camslice profile` puts it, without a capacity, which open loops show."""
-    costs, shared = seen.costs[model], Shared(seen.points[model])
+    """What one round says of a model."""
+    return profile_from(subject, seen.costs[model], Shared(seen.points[model]))
+
+
+def profile_from(subject: Subject, costs: Costs, shared: Shared) -> Profile:
+    """As `camslice profile` puts it, without a capacity, which open loops show."""
     machine = this_machine(costs.model.device or "")
     return Profile(
         name=f"{subject.info.name} on {machine.name}",

@@ -1,12 +1,13 @@
 """Plan this machine itself, then see: 10 % below the capacity that the plan predicts the objective holds, 10 % above it breaks.
 
-A catalogue with this machine as its only type, a fleet of more and more cameras at 5 frames/s, `camslice plan`: the most
-that it puts on one node is planned. A plan keeps back what Kubernetes takes of a node (3.5 % of two processors), and here is
-none: so the capacity that is put to the test is the most streams that hold the objective when the same node is simulated.
-`camslice bench` then runs 10 % less and 10 % more of them in an open loop. A trial must be long: at an overload e latency
-passes the objective L after L / e seconds, and frames are dropped from then on.
+Each round begins with a profile: closed loops, no capacity. From it, with a catalogue that has this machine as its only type
+and a fleet of more and more cameras at 5 frames/s, comes what `camslice plan` puts on one node. A plan keeps back what
+Kubernetes takes of a node (3.5 % of two processors), and here is none: so the capacity that is put to the test is the most
+streams that hold the objective when the same node is simulated. `camslice bench` then runs 10 % less and 10 % more of them in
+an open loop. A trial must be long: at an overload e latency passes the objective L after L / e seconds, and frames are dropped
+from then on.
 
-    python -m benchmarks.calibration_capacity --clip vtest.avi --model yolox-nano --profile profile.json --journal trials.json
+    python -m benchmarks.calibration_capacity --clip vtest.avi --model yolox-nano --journal trials.json
 """
 
 from __future__ import annotations
@@ -19,16 +20,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import yaml
 
+from benchmarks.calibration import profile_from, subject_of
 from benchmarks.record import write_result
 from camslice.fleet.profile import Profile
-from camslice.fleet.profile_json import load_profile
+from camslice.fleet.profile_json import load_profile, profile_text
 from camslice.fleet.types import Objective, Topology
+from camslice.measure.profile.costs import measured_costs
+from camslice.measure.profile.identity import available_memory_mb
+from camslice.measure.profile.journal import Journal
+from camslice.measure.profile.observe import ThisMachine
+from camslice.measure.profile.settings import Settings
+from camslice.measure.profile.shared import measured_sharing
+from camslice.measure.profile.subject import Subject
 from camslice.plan.simulation.load import NodeLoad, NodeShape, PodLoad, StreamLoad
 from camslice.plan.simulation.simulate import simulate
 from camslice.plan.simulation.translate import node_of
@@ -41,56 +51,85 @@ MARGIN = 0.1
 MOST = 1000
 SIMULATED_S = 40.0
 SEEDS = 5
+CLOSED_LOOP_S = 5.0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clip", type=Path, required=True)
     parser.add_argument("--model", default="yolox-nano")
-    parser.add_argument("--profile", type=Path, required=True, help="of this model on this machine")
-    parser.add_argument("--journal", type=Path, required=True, help="keeps each trial; the same call goes on from there")
+    parser.add_argument("--journal", type=Path, required=True, help="keeps each step; the same call goes on from there")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trial", type=float, default=40.0, help="seconds of a trial")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after so many; exit code 3 while trials are left")
     given = parser.parse_args()
     until_s = time.monotonic() + given.seconds
     done: dict[str, Any] = json.loads(given.journal.read_text()) if given.journal.exists() else {}
-    profile = load_profile(str(given.profile))
-    for topology in TOPOLOGIES:
-        if topology not in done:
-            done[topology] = planned(topology, profile, given.profile, given.model)
+    subject = subject_of(given.model, given.model, given.clip)
+
+    def step(name: str, work: Callable[[], Any]) -> Any:
+        if name not in done:
+            if time.monotonic() > until_s:
+                sys.exit(3)
+            done[name] = work()
+            print(name, "done", file=sys.stderr, flush=True)
             given.journal.write_text(json.dumps(done))
+        return done[name]
+
     for turn in range(given.rounds):
+        said = step(f"{turn}/profile", partial(measured_profile, subject, given.journal, turn))
         for topology in TOPOLOGIES:
-            capacity = done[topology]["streams"]
-            for streams in (math.floor((1 - MARGIN) * capacity), math.ceil((1 + MARGIN) * capacity)):
-                name = f"{turn}/{topology}/{streams}"
-                if name in done:
-                    continue
-                if time.monotonic() > until_s:
-                    sys.exit(3)
-                done[name] = trial(topology, streams, turn, given.clip, given.model, given.trial)
-                print(name, done[name], file=sys.stderr, flush=True)
-                given.journal.write_text(json.dumps(done))
-    checks = [check(topology, done, given.rounds) for topology in TOPOLOGIES]
+            capacity = step(f"{turn}/{topology}", partial(planned, topology, said, given.model))["streams"]
+            for streams in loads(capacity):
+                work = partial(trial, topology, streams, turn, given.clip, given.model, given.trial)
+                found = step(f"{turn}/{topology}/{streams}", work)
+                print(topology, streams, "of", capacity, found, file=sys.stderr, flush=True)
+    rounds = [each for turn in range(given.rounds) for each in checks(turn, done)]
     result = {
         "model": given.model,
         "fps_per_stream": FPS,
         "objective": OBJECTIVE,
         "margin": MARGIN,
         "trial_s": given.trial,
-        "rounds": given.rounds,
-        "topologies": checks,
-        "met": all(each["below_held"] == given.rounds and each["above_held"] == 0 for each in checks),
+        "rounds": rounds,
+        "met": all(each["below"]["met"] and not each["above"]["met"] for each in rounds),
     }
-    print(json.dumps(checks, indent=1))
+    print(json.dumps(rounds, indent=1))
     print(write_result("calibration-capacity", result))
 
 
-def planned(topology: str, profile: Profile, where: Path, model: str) -> dict[str, Any]:
+def loads(capacity: int) -> tuple[int, int]:
+    """So many per cent below and above it, in whole streams away from it."""
+    return math.floor((1 - MARGIN) * capacity), math.ceil((1 + MARGIN) * capacity)
+
+
+def measured(subject: Subject, journal: Path, turn: int) -> Profile:
+    """All that `camslice profile` measures but the capacity, which is an open loop."""
+    settings = Settings(objective=Objective(**OBJECTIVE), codecs=(), batch_sizes=(1,), closed_loop_s=CLOSED_LOOP_S)
+    steps = Journal(journal.with_name(f"{journal.name}.{turn}"), {})
+    # Closed loops first: until this process computes the model itself, it is but a supervisor.
+    shared = measured_sharing(settings, ThisMachine(subject, settings), steps, _nobody, available_memory_mb())
+    costs = measured_costs(subject, settings, steps, _nobody)
+    steps.remove()
+    return profile_from(subject, costs, shared)
+
+
+def measured_profile(subject: Subject, journal: Path, turn: int) -> dict[str, Any]:
+    """As it stands in a file."""
+    return dict(json.loads(profile_text(measured(subject, journal, turn))))
+
+
+def _nobody(_words: str, _seconds: float) -> None:
+    """Nobody is told what is measured."""
+
+
+def planned(topology: str, said: Mapping[str, Any], model: str) -> dict[str, Any]:
     """The most streams that `camslice plan` puts on this machine alone, the most that hold in a simulation, and what that says
     of them."""
     with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder) / "profile.json"
+        where.write_text(json.dumps(said))
+        profile = load_profile(str(where))
         catalogue = Path(folder) / "catalogue.yaml"
         catalogue.write_text(yaml.safe_dump(catalogue_of(profile)))
 
@@ -207,19 +246,21 @@ def trial(topology: str, streams: int, turn: int, clip: Path, model: str, second
     }
 
 
-def check(topology: str, done: Mapping[str, Any], rounds: int) -> dict[str, Any]:
-    capacity = done[topology]["streams"]
-    below, above = math.floor((1 - MARGIN) * capacity), math.ceil((1 + MARGIN) * capacity)
-    trials = {streams: [done[f"{turn}/{topology}/{streams}"] for turn in range(rounds)] for streams in (below, above)}
-    return {
-        "topology": topology,
-        "planned": done[topology],
-        "below": below,
-        "below_held": sum(each["met"] for each in trials[below]),
-        "above": above,
-        "above_held": sum(each["met"] for each in trials[above]),
-        "trials": {str(streams): each for streams, each in trials.items()},
-    }
+def checks(turn: int, done: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What one round predicted of each topology, and what then happened."""
+    found = []
+    for topology in TOPOLOGIES:
+        said = done[f"{turn}/{topology}"]
+        below, above = loads(said["streams"])
+        found.append(
+            {
+                "topology": topology,
+                "predicted": said,
+                "below": {"streams": below, **done[f"{turn}/{topology}/{below}"]},
+                "above": {"streams": above, **done[f"{turn}/{topology}/{above}"]},
+            }
+        )
+    return found
 
 
 def camslice(*arguments: str) -> dict[str, Any]:
