@@ -1,7 +1,8 @@
 """What the way to an engine server costs: shared memory, bytes in the request, JPEG, and the float tensor of the case study.
 
 One `camslice serve` on this machine, reached through TCP on loopback and through a Unix socket; one picture at a time, all ways
-taking turns. `network` is the round trip less what the server says it spent in its queue and on computing.
+taking turns in an order that changes. `network` is the round trip less what the server says it spent in its queue and on
+computing.
 
 The ways are those of our client, which sends its requests over one stream, but for the float tensor, which goes as in the case
 study: one call each. What the stream and what the picture's form gain is seen in the rows where only one of them is changed.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import subprocess
 import sys
 import threading
@@ -144,9 +146,10 @@ def compare_ways(info: ModelInfo, weights: str, addresses: Mapping[str, str], ro
     empty: dict[str, list[float]] = {key: [] for key in idle}
     picture = sample_picture(info.input.width, info.input.height)
     found: dict[str, list[InferenceTimes]] = {key: [] for key in engines}
+    order = random.Random(0)
     for _ in range(rounds + WARM_UP):
-        for key, engine in engines.items():
-            found[key].append(analyse(engine, picture.scale_into, Region(0, 0, picture.width, picture.height)))
+        for key in order.sample(sorted(engines), len(engines)):  # what went before leaves the caches warm or cold
+            found[key].append(analyse(engines[key], picture.scale_into, Region(0, 0, picture.width, picture.height)))
         for key, connection in idle.items():
             began_ns = time.monotonic_ns()
             connection.ask("ServerLive")

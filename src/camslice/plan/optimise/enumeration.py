@@ -14,6 +14,7 @@ from camslice.plan.optimise.price_lp import Column
 from camslice.plan.optimise.tables import PARTS, Floats, Ints, Tables
 
 _AT_ONCE = 200_000
+_NUMBERS_AT_ONCE = 2_000_000
 
 
 def enumerate_columns(tables: Tables, prices: Ints, resource_prices: Floats, slack: int, most: int) -> list[Column] | None:
@@ -37,7 +38,7 @@ def enumerate_columns(tables: Tables, prices: Ints, resource_prices: Floats, sla
         room = np.where(use > 0, (left - charge) // np.maximum(use, 1), PARTS).min(axis=1)
         room = np.where((left >= charge).all(axis=1), np.minimum(room, tables.most[options, index]), 0)
         ways = np.maximum(room, 0) + 1
-        if int(ways.sum()) > _AT_ONCE:
+        if int(ways.sum()) > min(_AT_ONCE, _NUMBERS_AT_ONCE // len(order)):
             return None
         rows = np.repeat(np.arange(len(options)), ways)
         count = np.arange(len(rows)) - np.repeat(np.cumsum(ways) - ways, ways)

@@ -69,8 +69,8 @@ class RequestStream:
         """Send a request. `on_answer` is called once, from one of the two threads. Raises EngineAwayError after the end."""
         until_s = time.monotonic() + patience_s
         self._in_flight.add(request.id, Waiting(on_answer, until_s, hurried))
-        self._requests.put(request)
         self._patience.until(until_s)
+        self._requests.put(request)  # last: from here on gRPC's thread wants the interpreter
 
     def infer_and_wait(self, requests: Sequence[Request], patience_s: float) -> list[Message]:
         """Send requests at once and wait for all their answers. Raises EngineError for the first that has none."""
