@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+from typing import TextIO
 
 from camslice.fleet.secrets import redact
 
@@ -12,10 +14,22 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 def log_to_stderr(line: str = "%(levelname)s %(name)s: %(message)s") -> None:
     """Send the log to standard error, each record written as `line` says and then stripped of credentials."""
-    handler = logging.StreamHandler()
+    handler = _Stderr()
     handler.setFormatter(_Redacting(line))
     level = _LEVELS.get(os.environ.get("CAMSLICE_LOG", "").lower(), logging.WARNING)
     logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to standard error as it is at that moment: a program that calls us may have put another in its place."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override] # the library's is an attribute, set once
+        """Standard error."""
+        return sys.stderr
 
 
 class _Redacting(logging.Formatter):
