@@ -44,6 +44,14 @@ class JsonlSink:
     def counts(self, counts: Mapping[StreamKey, FrameCounts], at_s: float) -> None:
         """Running totals are not written: the file holds frames."""
 
+    def epochs(self, epochs: Mapping[StreamKey, int]) -> None:
+        """Epochs are not written: the file is this pod's own."""
+
+    @property
+    def taken_over(self) -> frozenset[StreamKey]:
+        """No stream: nobody else writes to this file."""
+        return frozenset()
+
     @property
     def written(self) -> int:
         """Results written so far, in the order in which they were offered."""

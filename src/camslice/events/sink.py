@@ -23,6 +23,18 @@ class Sink(Protocol):
         """Take the running totals of every stream at UTC second `at_s` (called about once a second). Returns at once."""
         ...
 
+    def epochs(self, epochs: Mapping[StreamKey, int]) -> None:
+        """Take the epoch of each stream's placement here: results offered from now on carry it. Returns at once.
+
+        Streams left out keep the epoch that they had; one that never had any is written whatever others write.
+        """
+        ...
+
+    @property
+    def taken_over(self) -> frozenset[StreamKey]:
+        """Streams whose results are refused because somebody else writes them with a newer epoch than they have here."""
+        ...
+
     @property
     def dropped(self) -> Mapping[str, int]:
         """Results dropped so far, by cause."""

@@ -55,6 +55,7 @@ class StoreSink:
         interval_s: float = 0.5,
     ) -> None:
         self._samples: deque[Sample] = deque(maxlen=_WAITING_SAMPLES)
+        self._epochs: Mapping[StreamKey, int] = {}
         target = _Tables(open_database(url, writing=True), Limits(keep_days, keep_mb), run_id, clock, self._samples)
         self._writer = BatchWriter(self.name, target, capacity=capacity, interval_s=interval_s)
 
@@ -68,6 +69,15 @@ class StoreSink:
         While nothing can be written the oldest samples are given up: no count is lost, it is only found in a later minute.
         """
         self._samples.append((dict(counts), at_s))
+
+    def epochs(self, epochs: Mapping[StreamKey, int]) -> None:
+        """Take the epoch of each stream's placement here: results offered from now on carry it. Returns at once."""
+        self._epochs = {**self._epochs, **epochs}
+
+    @property
+    def taken_over(self) -> frozenset[StreamKey]:
+        """Streams whose results are refused because the store has seen a newer epoch than they have here."""
+        return frozenset()
 
     @property
     def written(self) -> int:
