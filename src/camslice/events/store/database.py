@@ -5,6 +5,7 @@ What SQLite and PostgreSQL do differently is in one file each, behind `Backend`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -12,18 +13,32 @@ from typing import Protocol
 from sqlalchemy import URL, Connection, Engine, Table, inspect, make_url, select
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from camslice.events.store import schema
+from camslice.events.store.migrations import can_migrate, create, migrate
 from camslice.events.store.postgres import Postgres
 from camslice.events.store.sentences import sentence_about
 from camslice.events.store.sqlite import Sqlite
 from camslice.fleet.errors import StoreError
 from camslice.fleet.secrets import redact
 
+logger = logging.getLogger(__name__)
+
 Insert = SqliteInsert | PostgresInsert
 Row = tuple[int | bytes | None, ...]
+
+
+class StoreAwayError(StoreError):
+    """The store does not answer now; it may later."""
+
+
+class Turn(Protocol):
+    """The right to do what only one of many writers may do at a time."""
+
+    def close(self) -> None:
+        """Give it back. Never raises."""
+        ...
 
 
 class Backend(Protocol):
@@ -50,6 +65,13 @@ class Backend(Protocol):
 
     def lock_schema(self, connection: Connection) -> None:
         """Let nobody else create tables until this transaction ends."""
+        ...
+
+    def take_turn(self, engine: Engine, pause_s: float) -> Turn | None:
+        """Be the only one who clears away, until the turn is closed.
+
+        None while somebody else is, or began to less than `pause_s` ago.
+        """
         ...
 
     def excess_rows(self, connection: Connection, keep_bytes: float) -> int:
@@ -83,8 +105,10 @@ class Database:
 def open_database(url: str, *, writing: bool) -> Database:
     """Open the store at a SQLAlchemy URL; for `writing`, its tables are created if they are not there.
 
-    Raises StoreError, in one sentence without credentials, when it cannot be reached, read or (for `writing`) written,
-    when it is something else than a store, or a store of another version.
+    One of an older version is made new when it is opened for writing (see `migrations`), and read as it is otherwise.
+
+    Raises StoreError, in one sentence without credentials, when it cannot be reached (StoreAwayError), read or (for `writing`)
+    written, when it is something else than a store, or a store of another version.
     """
     backend = _backend(url)
     backend.check(writing=writing)
@@ -97,7 +121,8 @@ def open_database(url: str, *, writing: bool) -> Database:
             _check_or_create(database, connection, writing=writing)
     except SQLAlchemyError as error:
         database.close()
-        raise StoreError(f"store {sentence_about(error, database.where)}") from None
+        kind = StoreAwayError if isinstance(error, OperationalError) else StoreError
+        raise kind(f"store {sentence_about(error, database.where)}") from None
     except BaseException:
         database.close()
         raise
@@ -131,13 +156,7 @@ def _check_or_create(database: Database, connection: Connection, *, writing: boo
     there = set(inspect(connection).get_table_names())
     ours = {table.name for table in schema.metadata.sorted_tables}
     if schema.camslice_schema.name in there:
-        versions = set(connection.scalars(select(schema.camslice_schema.c.version)))
-        if versions != {schema.VERSION}:
-            found = ", ".join(map(str, sorted(versions))) or "none"
-            raise StoreError(
-                f"store {database.where}: its tables are of version {found} and this camslice writes version {schema.VERSION}; "
-                "use another database, or the camslice that made this one"
-            )
+        _check_version(database, connection, writing=writing)
     elif there & ours:
         raise StoreError(
             f"store {database.where}: holds tables named {', '.join(sorted(there & ours))} that are not camslice's; "
@@ -145,10 +164,24 @@ def _check_or_create(database: Database, connection: Connection, *, writing: boo
         )
     elif not writing:
         raise StoreError(f"store {database.where}: no results were ever stored there; check the URL")
-    if writing:
-        for table in schema.metadata.sorted_tables:
-            connection.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                connection.execute(CreateIndex(index, if_not_exists=True))
-        version = database.backend.insert(schema.camslice_schema).values(version=schema.VERSION)
-        connection.execute(version.on_conflict_do_nothing())
+    else:
+        create(connection, *schema.metadata.sorted_tables)
+        connection.execute(database.backend.insert(schema.camslice_schema).values(version=schema.VERSION))
+
+
+def _check_version(database: Database, connection: Connection, *, writing: bool) -> None:
+    """Refuse what we do not understand; make new what is older and is to be written."""
+    versions = sorted(connection.scalars(select(schema.camslice_schema.c.version)))
+    if versions == [schema.VERSION] or (not writing and len(versions) == 1 and versions[0] in schema.READABLE):
+        return
+    if writing and len(versions) == 1 and can_migrate(versions[0]):
+        migrate(connection, versions[0])
+        logger.warning(
+            "store %s: its tables were of version %d and are now of version %d", database.where, *versions, schema.VERSION
+        )
+        return
+    found = ", ".join(map(str, versions)) or "none"
+    raise StoreError(
+        f"store {database.where}: its tables are of version {found} and this camslice writes version {schema.VERSION}; "
+        "use another database, or the camslice that made this one"
+    )

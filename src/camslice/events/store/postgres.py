@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import URL, Connection, Engine, Table, bindparam, create_engine, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from camslice.events.store import schema
 
 _CONNECT_PATIENCE_S = 5
 _SCHEMA_LOCK = 0x63616D73
+_UPKEEP_LOCK = 0x63616D74
 _SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
 """A server that vanished without a word is noticed within half a minute (seconds; the last in ms)."""
 
@@ -28,9 +30,14 @@ class Postgres:
         """Nothing can be seen without connecting."""
 
     def engine(self, *, writing: bool) -> Engine:
-        """The same for both. A committed transaction is on the server's disk unless the server is set up otherwise."""
+        """A committed transaction is on the server's disk unless the server is set up otherwise.
+
+        One that writes takes one connection, and a second one while it clears away: a fleet has many pods and a server few
+        connections. Locks of `placements` are made for READ COMMITTED: what was waited for must then be seen.
+        """
         patience = {} if "connect_timeout" in self._url.query else {"connect_timeout": _CONNECT_PATIENCE_S}
-        return create_engine(self._url, connect_args={**_SILENCE, **patience})
+        pool = {"pool_size": 1, "max_overflow": 1} if writing else {"pool_size": 2, "max_overflow": 2}
+        return create_engine(self._url, isolation_level="READ COMMITTED", connect_args={**_SILENCE, **patience}, **pool)
 
     def insert(self, table: Table) -> Insert:
         """An INSERT that can say what happens on conflict."""
@@ -47,6 +54,22 @@ class Postgres:
     def lock_schema(self, connection: Connection) -> None:
         """Two programs that start at once must not both create the tables."""
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+
+    def take_turn(self, engine: Engine, pause_s: float) -> PostgresTurn | None:
+        """An advisory lock of a connection of its own: the server gives it back when we die. The clock is the server's."""
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        turn = PostgresTurn(connection)
+        try:
+            if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _UPKEEP_LOCK}).scalar_one():
+                if connection.execute(_IS_DUE, {"what": "retention", "pause_us": round(pause_s * 1e6)}).first() is not None:
+                    return turn
+                turn.close()
+            else:
+                connection.close()
+        except BaseException:
+            turn.close()
+            raise
+        return None
 
     def excess_rows(self, connection: Connection, keep_bytes: float) -> int:
         """About how many of the oldest frames have to go.
@@ -74,6 +97,29 @@ class Postgres:
                 connection.execute(text("VACUUM frames, minutes, minute_stages"))
 
 
+class PostgresTurn:
+    """Holds the advisory lock, and the connection that it belongs to."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def close(self) -> None:
+        """Unlock. A connection that cannot is dropped, which unlocks too."""
+        try:
+            self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _UPKEEP_LOCK})
+        except SQLAlchemyError:
+            self._connection.invalidate()
+        finally:
+            self._connection.close()
+
+
+_IS_DUE = text(
+    """
+    INSERT INTO upkeep (what, at_us) VALUES (:what, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+    ON CONFLICT (what) DO UPDATE SET at_us = excluded.at_us WHERE upkeep.at_us <= excluded.at_us - :pause_us
+    RETURNING at_us
+    """
+)
 _ROW_BYTES = text(
     """
     SELECT avg(pg_column_size(newest.*)) + 4 + 48 + 32

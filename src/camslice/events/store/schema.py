@@ -10,6 +10,9 @@ supervisor. Picture size, model and generation stand in every row: they may chan
 integers take a byte or two each. Times are integers in microseconds since 1970 (UTC); minutes count from there too.
 
 Roll-ups (`minutes`, `minute_stages`) are what is left when the frames have been cleared away; see `retention`.
+
+Where a stream is moved between writers, `placements` holds the newest placement that wrote to it; see `placements`. A row of
+`upkeep` is when something that only one of many writers need do was done last.
 """
 
 from __future__ import annotations
@@ -31,7 +34,9 @@ from sqlalchemy import (
 
 from camslice.fleet.accounting import FrameCounts
 
-VERSION = 1
+VERSION = 2
+READABLE = frozenset({1, 2})
+"""Versions whose tables can be read as they are. `migrations` makes older ones new when a writer opens them."""
 COUNTED = tuple(FrameCounts.__dataclass_fields__)
 """The columns of `minutes` that are named as the fields of FrameCounts are."""
 
@@ -107,4 +112,21 @@ minute_stages = Table(
     Column("max_ms", Float(53), nullable=False),
     Column("bins", LargeBinary, nullable=False, doc="packed, see store.packing"),
     sqlite_with_rowid=False,
+)
+
+placements = Table(
+    "placements",
+    metadata,
+    Column("stream_id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False, doc="the newest that wrote a frame"),
+    Column("run_id", Integer, nullable=False, doc="who wrote the first frame of it"),
+    Column("from_us", BigInteger, doc="frames of it captured no later than this were stored by the one before"),
+    sqlite_with_rowid=False,
+)
+
+upkeep = Table(
+    "upkeep",
+    metadata,
+    Column("what", Text, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
 )

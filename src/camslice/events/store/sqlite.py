@@ -63,6 +63,10 @@ class Sqlite:
     def lock_schema(self, connection: Connection) -> None:
         """Nothing to do: a transaction that writes has the file to itself."""
 
+    def take_turn(self, engine: Engine, pause_s: float) -> SqliteTurn:
+        """Always: few write to one file, and who does has it to himself."""
+        return SqliteTurn()
+
     def excess_rows(self, connection: Connection, keep_bytes: float) -> int:
         """About how many of the oldest frames have to go, from the pages in use (free ones will be used again)."""
         page_bytes, pages, free = (_pragma(connection, name) for name in ("page_size", "page_count", "freelist_count"))
@@ -79,6 +83,13 @@ class Sqlite:
             raise OperationalError(statement, None, error) from error
         finally:
             connection.close()
+
+
+class SqliteTurn:
+    """Nothing to give back."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 def _pragma(connection: Connection, name: str) -> int:

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from camslice.events.store import retention as module
+from camslice.events.store.batches import FrameBatch, Run, frame_batch, minute_batch
 from camslice.events.store.database import Database, open_database
 from camslice.events.store.retention import ROLLUPS_KEPT_TIMES, Limits, Retention
 from camslice.events.store.rollups import OpenMinute
-from camslice.events.store.rows import RowWriter, packed
+from camslice.events.store.rows import RowWriter
 from camslice.events.store.schema import frames, minutes, streams
 from camslice.fleet.types import StreamKey
+from camslice.stream.results import FrameResult
 from tests.unit.events.made import GATE, NOON_S, YARD, made, many
 
 DAY_S = 86_400.0
 MB = 1e6
+RUN = Run("run-1", 0)
 
 
 @pytest.fixture
@@ -26,16 +29,20 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
+def batch(results: Sequence[FrameResult]) -> FrameBatch:
+    return frame_batch(RUN, [(result, None) for result in results])
+
+
 def fill(database: Database, stream: StreamKey, count: int, every_s: float) -> None:
-    rows = RowWriter(database, "run-1", 0)
+    rows = RowWriter(database)
     with database.begin() as connection:
-        rows.frames(connection, packed(many(count, stream=stream, every_s=every_s)))
+        rows.frames(connection, batch(many(count, stream=stream, every_s=every_s)))
 
 
 def fill_minutes(database: Database, ages_min: list[int]) -> None:
-    rows = RowWriter(database, "run-1", 0)
+    rows = RowWriter(database)
     with database.begin() as connection:
-        rows.minutes(connection, [OpenMinute(GATE, int(NOON_S // 60) - age) for age in ages_min])
+        rows.minutes(connection, minute_batch(RUN, [OpenMinute(GATE, int(NOON_S // 60) - age) for age in ages_min]))
 
 
 def run(database: Database, limits: Limits, now_s: float) -> Retention:
@@ -98,9 +105,9 @@ def test_rollups_stay_four_times_as_long(database: Database) -> None:
 
 def test_where_the_size_limits_rollups_follow_the_frames(database: Database) -> None:
     fill_minutes(database, list(range(0, 6000, 100)))
-    rows = RowWriter(database, "run-1", 0)
+    rows = RowWriter(database)
     with database.begin() as connection:
-        rows.frames(connection, packed([made(n, captured_at_s=NOON_S - 2.0 * n) for n in range(20_000)]))
+        rows.frames(connection, batch([made(n, captured_at_s=NOON_S - 2.0 * n) for n in range(20_000)]))
     run(database, Limits(30.0, 0.5), NOON_S)
     with database.begin() as connection:
         oldest_min = (NOON_S - connection.scalar(select(func.min(frames.c.captured_us))) / 1e6) / 60
