@@ -1,7 +1,7 @@
 """`python -m camslice.cluster.live_fleets`: refuse, with exit code 1, while a namespace or the cluster has a CameraFleet.
 
-The charts run it before they are uninstalled. Without the operator nobody would look after a fleet's pods, and without its kind a
-fleet would be gone: the sentence that is printed names the fleets and says what to do.
+The charts run it before they are uninstalled. Without the operator nobody would look after a fleet's pods, and without its kind
+a fleet would be gone: the sentence that is printed names the fleets and says what to do.
 """
 
 from __future__ import annotations
