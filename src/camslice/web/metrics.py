@@ -47,6 +47,7 @@ class _FleetCollector(Collector):
         by_model = _by_model([*status.streams, *status.removed])
         yield from _build(status)
         yield from _frames(by_model)
+        yield _within_objective(by_model, status.fleet.objective.latency_ms)
         yield _stages(by_model, status.fleet.objective.latency_ms)
         yield from _streams(status.streams)
         yield from _engines(status.engines)
@@ -70,6 +71,7 @@ def _build(status: FleetStatus) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "camslice_objective_percentile_ratio", "Share of the captured frames that must make it.", objective.percentile / 100
     )
+    yield GaugeMetricFamily("camslice_objective_drop_ratio", "Share of the frames that may be dropped.", objective.drop_rate)
 
 
 def _frames(by_model: dict[str, list[StreamStatus]]) -> Iterator[Metric]:
@@ -85,6 +87,17 @@ def _frames(by_model: dict[str, list[StreamStatus]]) -> Iterator[Metric]:
         for fate in Fate:
             fates.add_metric([model, fate.value], getattr(frames, fate.value))
     yield from (captured, fates, in_flight, missed)
+
+
+def _within_objective(by_model: dict[str, list[StreamStatus]], objective_ms: float) -> Metric:
+    """What the histogram's bucket at the objective says, under a name for which nobody has to know the objective."""
+    family = CounterMetricFamily(
+        "camslice_frames_within_objective", "Frames analysed within the latency objective.", labels=["model"]
+    )
+    for model, streams in by_model.items():
+        edge = np.array([objective_ms])
+        family.add_metric([model], sum(int(s.stages["total"].count_up_to(edge)[0]) for s in streams if "total" in s.stages))
+    return family
 
 
 def _stages(by_model: dict[str, list[StreamStatus]], objective_ms: float) -> Metric:

@@ -84,6 +84,8 @@ def test_there_is_a_bucket_exactly_at_the_objective(latency_ms: float) -> None:
     within = sum(stream.stages["total"].count_up_to(np.array([latency_ms]))[0] for stream in fleet.status().streams)
     assert at_objective == [within]
     assert samples["camslice_objective_latency_seconds"][0].value == latency_ms / 1000
+    in_time = by(samples["camslice_frames_within_objective_total"], "model")
+    assert in_time == {("people",): within}
 
 
 def test_each_camera_tells_age_rate_p95_and_drops_and_no_more() -> None:
