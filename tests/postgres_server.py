@@ -49,7 +49,13 @@ class PostgresServer:
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
-        settings = [f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}", "fsync=off"]
+        settings = [
+            f"port={self.port}",
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={self.folder}",
+            "fsync=off",
+            "track_commit_timestamp=on",
+        ]
         options = [part for setting in settings for part in ("-c", setting)]
         log = (self.folder / "log").open("ab")
         self._process = subprocess.Popen(

@@ -129,6 +129,11 @@ def open_database(url: str, *, writing: bool) -> Database:
     return database
 
 
+def is_on_a_server(url: str) -> bool:
+    """Whether the store at a URL is something else than a file. Raises StoreError as `open_database` does."""
+    return isinstance(_backend(url), Postgres)
+
+
 def _backend(url: str) -> Backend:
     try:
         parsed: URL = make_url(url)

@@ -73,7 +73,7 @@ class Placements:
         first_us = _first_captured(rows)
         if not first_us:
             return Admitted(rows)
-        standing = self._standing(connection, run_id, {(number(stream), *key): us for (stream, *key), us in first_us.items()})
+        standing = self._standing(connection, run_id, {(number(stream), epoch): us for (stream, epoch), us in first_us.items()})
         kept: list[FrameRow] = []
         taken_over: Counter[StreamKey] = Counter()
         newest: dict[StreamKey, int] = {}
@@ -139,7 +139,7 @@ def _first_captured(rows: Sequence[FrameRow]) -> dict[tuple[StreamKey, int], int
 def _stored_until(connection: Connection, stream_id: int, first_us: int) -> int | None:
     """When the last frame of a stream was captured, and half the time between frames more; None when that is no guide."""
     newest = select(frames.c.captured_us).where(frames.c.stream_id == stream_id).order_by(frames.c.captured_us.desc())
-    times = list(connection.scalars(newest.limit(_LOOKED_AT)))
+    times: list[int] = list(connection.scalars(newest.limit(_LOOKED_AT)))
     if not times or times[0] > first_us + OVERLAP_US:
         return None
     apart_us = min((later - earlier for later, earlier in pairwise(times) if later > earlier), default=0)

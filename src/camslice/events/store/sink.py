@@ -7,10 +7,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 
 from camslice.events.store.batches import Run
-from camslice.events.store.database import open_database
+from camslice.events.store.database import is_on_a_server, open_database
 from camslice.events.store.direct import DirectTarget, Placed, PreparedFrames, Sample
 from camslice.events.store.epochs import EpochBook
 from camslice.events.store.retention import Limits
+from camslice.events.store.spool.place import SpoolPlace
+from camslice.events.store.spool.spooled import SpooledWriter
 from camslice.events.store.tables import Tables
 from camslice.events.writer import BatchWriter
 from camslice.fleet.accounting import FrameCounts
@@ -27,6 +29,9 @@ class StoreSink:
     survives it (a power cut: see `store.sqlite`). `run_id` names this life of the supervisor and must be new each time:
     with stream and sequence it identifies a frame, and one that is offered twice is stored once. `clock` is UTC in s.
 
+    With a `spool`, and a store on a server, results wait there while the server is away, at the start too, and survive our
+    death; without one they wait in memory.
+
     Raises StoreError, in one sentence, when the store cannot be opened and written.
     """
 
@@ -42,15 +47,23 @@ class StoreSink:
         clock: Callable[[], float] = time.time,
         capacity: int = 20_000,
         interval_s: float = 0.5,
+        spool: SpoolPlace | None = None,
     ) -> None:
         self._samples: deque[Sample] = deque(maxlen=WAITING_SAMPLES)
         self._book = EpochBook()
         run = Run(run_id, round(clock() * 1e6))
-        tables = Tables(open_database(url, writing=True), Limits(keep_days, keep_mb), run, clock)
-        target = DirectTarget(tables, run, self._book, self._samples)
-        self._writer: BatchWriter[Placed, PreparedFrames] = BatchWriter(
-            self.name, target, capacity=capacity, interval_s=interval_s
-        )
+
+        def tables() -> Tables:
+            return Tables(open_database(url, writing=True), Limits(keep_days, keep_mb), run, clock)
+
+        self._writer: BatchWriter[Placed, PreparedFrames] | SpooledWriter
+        if spool is not None and is_on_a_server(url):
+            self._writer = SpooledWriter(
+                self.name, spool, tables, run, self._book, self._samples, capacity=capacity, interval_s=interval_s
+            )
+        else:
+            target = DirectTarget(tables(), run, self._book, self._samples)
+            self._writer = BatchWriter(self.name, target, capacity=capacity, interval_s=interval_s)
 
     def offer(self, results: Sequence[FrameResult]) -> None:
         """Take results; what does not fit is dropped and counted by cause. Returns at once."""
@@ -78,7 +91,14 @@ class StoreSink:
     @property
     def written(self) -> int:
         """Results committed so far, in the order in which they were offered."""
+        if isinstance(self._writer, SpooledWriter):
+            return self._writer.written
         return self._writer.written - sum(self._book.dropped.values())
+
+    @property
+    def waiting(self) -> int:
+        """Results that wait in the spool, if there is one."""
+        return self._writer.waiting if isinstance(self._writer, SpooledWriter) else 0
 
     @property
     def dropped(self) -> Mapping[str, int]:
