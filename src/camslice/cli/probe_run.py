@@ -12,6 +12,7 @@ import typer
 
 from camslice.cli.output import print_json, progress, stderr, stdout
 from camslice.fleet.errors import CamsliceError, FleetError, SourceError
+from camslice.fleet.secret_files import variables
 from camslice.fleet.spec import load_fleet, parse_fleet
 from camslice.fleet.spec_edit import same_but_streams, stream_text, with_streams
 from camslice.fleet.types import CameraSpec, Fleet, StreamFormat
@@ -73,7 +74,7 @@ def _write(path: Path, fleet: Fleet, found: Sequence[Probed]) -> tuple[str, ...]
     marker = raw[:3] if raw.startswith(b"\xef\xbb\xbf") else b""
     try:
         edited = with_streams(text, _by_entry(text, path, streams))
-        after = parse_fleet(edited, path.parent.resolve(), os.environ, str(path))
+        after = parse_fleet(edited, path.parent.resolve(), variables(), str(path))
     except (ValueError, CamsliceError):
         after = None
     if after is None or not same_but_streams(fleet, after):

@@ -7,13 +7,13 @@ mistake and never a credential.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from camslice.fleet.errors import FleetError
+from camslice.fleet.secret_files import variables
 from camslice.fleet.spec_cameras import CameraList
 from camslice.fleet.spec_errors import raise_all, sentences
 from camslice.fleet.spec_keys import CameraKeys, FleetKeys, ModelKeys
@@ -39,8 +39,9 @@ from camslice.fleet.yaml_lines import Document, read_yaml
 _LARGEST_FILE_BYTES = 16_000_000
 
 
-def load_fleet(path: Path, environ: Mapping[str, str] = os.environ) -> Fleet:
-    """Read a fleet file. `${NAME}` in sources and in the store's URL comes from `environ`; paths begin at the file's folder.
+def load_fleet(path: Path, environ: Mapping[str, str] | None = None) -> Fleet:
+    """Read a fleet file. `${NAME}` in sources and in the store's URL comes from `environ` (None: the files of
+    CAMSLICE_SECRETS_DIR, then the environment); paths begin at the file's folder.
 
     Raises FleetError with one line for each mistake.
     """
@@ -57,7 +58,7 @@ def load_fleet(path: Path, environ: Mapping[str, str] = os.environ) -> Fleet:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its name is not one"
         raise FleetError(f"{path}: it cannot be read ({reason}); give a readable fleet file.") from None
-    return parse_fleet(text, path.parent.resolve(), environ, str(path))
+    return parse_fleet(text, path.parent.resolve(), variables() if environ is None else environ, str(path))
 
 
 def parse_fleet(text: str, base_dir: Path, environ: Mapping[str, str], origin: str) -> Fleet:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from camslice.fleet.secret_files import SECRETS_DIR, FilesFirst
 from camslice.fleet.secrets import Source, redact_address
 from camslice.fleet.spec_values import plain
 
@@ -88,6 +89,8 @@ def _variable(name: str, environ: Mapping[str, str]) -> str:
     if environ is NO_VARIABLES:
         raise ValueError("variables are filled in from the fleet file only; declare this camera there")
     if name not in environ:
+        if isinstance(environ, FilesFirst):
+            raise ValueError(f"there is no file {name} in {SECRETS_DIR}, nor a variable of that name; add one")
         raise ValueError(f"the environment variable {name} is not set; set it, or write the value itself")
     try:
         return plain(environ[name])
