@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,22 +15,16 @@ from camslice.events.sink import Sink
 from camslice.events.store.queries import StoredResults
 from camslice.events.store.sink import StoreSink
 from camslice.fleet.errors import StoreError
-from tests.needs import need
+from tests.tiny_disk import fill, tiny_disk
 from tests.unit.events.made import many, wait_for
 
 KINDS = ("sqlite", "jsonl")
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
-    need(os.geteuid() == 0 and shutil.which("mount"), "root and mount", "run the tests as root to try a full disk")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
-    need(mounted.returncode == 0, "leave to mount a file system", "run the tests in a container with CAP_SYS_ADMIN")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+@pytest.fixture(name="tiny_disk")
+def mounted(tmp_path: Path) -> Iterator[Path]:
+    with tiny_disk(tmp_path / "disk") as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)
@@ -52,19 +44,6 @@ def sequences(kind: str, folder: Path) -> list[int]:
         return [json.loads(line)["sequence"] for line in (folder / "results.jsonl").read_text().splitlines()]
     with StoredResults(f"sqlite:///{folder}/results.db") as results:
         return [frame.sequence for frame in results.detections_between("gate", 0.0, 4e9, limit=1_000_000)]
-
-
-def fill(folder: Path) -> Path:
-    """Write until nothing more goes in."""
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        size = 65_536
-        while size:
-            try:
-                file.write(b"\0" * size)
-            except OSError:
-                size //= 2
-    return ballast
 
 
 @pytest.mark.parametrize("kind", KINDS)

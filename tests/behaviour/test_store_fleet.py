@@ -22,6 +22,7 @@ from camslice.events.store.tables import Tables
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.errors import StoreError
 from tests.postgres_server import PostgresServer
+from tests.tiny_disk import fill, tiny_disk
 from tests.unit.events.made import GATE, NOON_S, YARD, made, many, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -310,3 +311,47 @@ def test_what_is_in_the_spool_survives_a_kill(server: PostgresServer, tmp_path: 
         assert len(sequences) >= told - before
         before += len(sequences)
     assert set(sink.dropped) <= {"spool torn"}
+
+
+@pytest.fixture(name="tiny_disk")
+def mounted(tmp_path: Path) -> Iterator[Path]:
+    with tiny_disk(tmp_path / "disk") as folder:
+        yield folder
+
+
+def test_a_full_disk_under_the_spool_is_told_and_results_reach_the_database_without_it(
+    server: PostgresServer,
+    tiny_disk: Path,
+) -> None:
+    sink = pod(server, "run-1", tiny_disk / "spool")
+    sink.offer(many(100))
+    wait_for(lambda: sink.written == 100, "the first frames")
+    ballast = fill(tiny_disk)
+    sink.offer(many(3000, first=100))
+    wait_for(lambda: sink.written == 3100, "what passes through memory")
+    assert f"{tiny_disk}/spool: the disk is full; free some space or lower CAMSLICE_SPOOL_MB" in str(sink.problem)
+    ballast.unlink()
+    sink.offer(many(100, first=3100))
+    wait_for(lambda: sink.written == 3200, "what goes over the disk again")
+    assert sink.problem is None
+    sink.close()
+    assert sink.dropped == {}
+    assert stored(server, "run-1") == list(range(3200))
+
+
+def test_a_full_disk_and_a_database_that_is_away_drop_what_is_too_much_and_count_it(
+    server: PostgresServer, tiny_disk: Path
+) -> None:
+    sink = pod(server, "run-1", tiny_disk / "spool")
+    server.stop()
+    try:
+        fill(tiny_disk)
+        sink.offer(many(200_000))
+        wait_for(lambda: "the disk is full" in str(sink.problem), "the problem")
+    finally:
+        server.start()
+    wait_for(lambda: sink.waiting == 0 and stored(server, "run-1"), "what waited")
+    sink.close()
+    there = stored(server, "run-1")
+    assert there == list(range(len(there)))
+    assert sink.dropped == {"queue full": 200_000 - len(there)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import uuid
@@ -14,6 +15,7 @@ from types import TracebackType
 from camslice.events.jsonl import JsonlSink
 from camslice.events.sink import Sink
 from camslice.events.store.sink import StoreSink
+from camslice.events.store.spool.place import spool_place
 from camslice.fleet.errors import EngineError
 from camslice.fleet.spec import parse_camera
 from camslice.fleet.spec_sources import NO_VARIABLES
@@ -141,7 +143,8 @@ def _sinks(fleet: Fleet) -> list[Sink]:
     sinks: list[Sink] = []
     if fleet.store is not None:
         run_id = uuid.uuid4().hex[:12]
-        sinks.append(StoreSink(fleet.store.url, fleet.store.keep_days, fleet.store.keep_mb, run_id))
+        store, spool = fleet.store, spool_place(os.environ)
+        sinks.append(StoreSink(store.url, store.keep_days, store.keep_mb, run_id, spool=spool))
     try:
         sinks += [JsonlSink(sink.path) for sink in fleet.sinks]
     except BaseException:
