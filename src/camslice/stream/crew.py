@@ -15,6 +15,7 @@ from camslice.stream.messages import Configure
 from camslice.stream.model_board import Wanted, WantedModel
 from camslice.stream.pod_life import PodLife, Share
 from camslice.stream.process_life import ProcessLife
+from camslice.stream.pulse import ProcessPulse
 from camslice.stream.results import FrameResult
 from camslice.stream.topologies.sharing import Placement, Sharing
 
@@ -28,6 +29,8 @@ class Orders:
     generation: int = 1
     start_ns: int | None = None
     held: bool = False
+    every_model: bool = False
+    """Load every model that there is, not only those that cameras use: cameras to come begin at once."""
 
 
 class Crew:
@@ -115,6 +118,11 @@ class Crew:
         """Every pod as it is now."""
         return [pod.status for pod in self._pods.values()]
 
+    def pulses(self) -> list[ProcessPulse]:
+        """Every process that is to run, as it was heard last."""
+        engine = [] if self._engine is None else [_pulse("the engine process", self._engine)]
+        return [*engine, *(_pulse(f"pod {number}", pod) for number, pod in self._pods.items())]
+
     def cameras(self) -> dict[str, CameraLife]:
         """Every camera that some pod has."""
         return {name: life for pod in self._all_pods() for name, life in pod.cameras.items()}
@@ -189,7 +197,7 @@ class Crew:
         self._served = self._wanted() if self._engine is None else self._engine.usable(self._served)
         for number, pod in self._pods.items():
             cameras = tuple(camera for camera in orders.fleet.cameras if self._placement.pod_of[camera.name] == number)
-            names = {name for camera in cameras for name in camera.models}
+            names = set(self._served) if orders.every_model else {name for camera in cameras for name in camera.models}
             models = {name: model for name, model in self._served.items() if name in names}
             pod.give(Share(cameras, models, orders.generation, orders.start_ns, orders.held))
         for pod in self._leaving:
@@ -214,3 +222,7 @@ class Crew:
     def _configure(self, threads: int, slots: str | None = None) -> Configure:
         fleet = self._orders.fleet
         return Configure(fleet.objective, fleet.pace, threads, slots)
+
+
+def _pulse(name: str, process: PodLife | EngineLife) -> ProcessPulse:
+    return ProcessPulse(name, process.child is not None, process.answered, process.silent_s, process.models.pulses)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from camslice.fleet.types import CameraSpec, ModelSpec
 from camslice.models.model import ModelInfo
 from camslice.stream.messages import ModelLoaded
+from camslice.stream.pulse import Pulse
 from camslice.video.camera_state import CameraState
 
 
@@ -31,6 +32,7 @@ class ModelLife:
     loaded: ModelLoaded | None = None
     problem: str | None = None
     busy_ns: int = 0
+    pulse: Pulse | None = None
 
     @property
     def answered(self) -> bool:

@@ -6,10 +6,11 @@ Frames and results never go this way: they lie in shared memory.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from camslice.fleet.types import CameraSpec, ModelSpec, Objective, Pace
 from camslice.models.model import ModelInfo
+from camslice.stream.pulse import Pulse
 from camslice.video.camera_state import CameraState
 
 
@@ -119,9 +120,10 @@ class CameraClosed:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """From the pod, about once a second: device time used so far by each model."""
+    """From the pod, about once a second: device time used so far by each model, and how its work goes on."""
 
     busy_ns: Mapping[str, int]
+    pulses: Mapping[str, Pulse] = field(default_factory=dict)
 
 
 ToPod = Configure | LoadModel | RefuseModel | UnloadModel | AddCamera | RemoveCamera | Drain

@@ -11,6 +11,7 @@ from camslice.models.model import ModelInfo
 from camslice.stream.child import Child
 from camslice.stream.lives import ModelLife
 from camslice.stream.messages import Heartbeat, LoadModel, ModelLoaded, ModelStopped, RefuseModel, UnloadModel
+from camslice.stream.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,11 @@ class ModelBoard:
     def answered(self) -> bool:
         """Whether the process has said of every model what became of it."""
         return all(life.answered for life in self._lives.values())
+
+    @property
+    def pulses(self) -> Mapping[str, Pulse]:
+        """How the work of each model went on when the process spoke last."""
+        return {name: life.pulse for name, life in self._lives.items() if life.pulse is not None}
 
     def info(self, number: int) -> ModelInfo:
         """The weights that results marked `number` come from."""
@@ -86,6 +92,7 @@ class ModelBoard:
             for name, busy_ns in message.busy_ns.items():
                 if name in self._lives:
                     self._lives[name].busy_ns = busy_ns
+                    self._lives[name].pulse = message.pulses.get(name)
             return False
         life = self._lives.get(message.model)
         if life is None or life.number != message.number:

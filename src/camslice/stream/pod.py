@@ -213,7 +213,9 @@ class Pod:
         self._speaker.join(patience_s)
 
     def _heartbeat(self) -> Heartbeat:
-        return Heartbeat({name: scheduler.busy_ns for name, scheduler in list(self._schedulers.items())})
+        schedulers = list(self._schedulers.items())
+        pulses = {name: scheduler.pulse() for name, scheduler in schedulers}
+        return Heartbeat({name: scheduler.busy_ns for name, scheduler in schedulers}, pulses)
 
     def _say(self, message: FromPod) -> None:
         self._unsent.put(message)

@@ -43,6 +43,11 @@ class ProcessLife(ABC):
         """Whether the process that runs has said anything yet."""
         return self._heard_s is not None
 
+    @property
+    def silent_s(self) -> float | None:
+        """For how many seconds the process that runs has said nothing; None when it has not spoken yet."""
+        return None if self._heard_s is None else time.monotonic() - self._heard_s
+
     def tend(self, *, may_start: bool) -> None:
         """Start the process if that is due, hear what it said, bury it if it is dead."""
         if self.child is None:

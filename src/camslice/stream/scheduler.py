@@ -25,6 +25,7 @@ from camslice.models.detections import Detections
 from camslice.stream.ledger import Ledger
 from camslice.stream.outbox import Outbox, Record
 from camslice.stream.previews import Previews
+from camslice.stream.pulse import BatchClock, Pulse
 from camslice.video.frame import Frame
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Scheduler:
         self._model: LoadedModel | None = None
         self._at_work: dict[int, int] = {}
         self._service = ServiceTime()
+        self._batches = BatchClock()
         self._errors_in_a_row = 0
         self._broken = False
         self.busy_ns = 0
@@ -109,6 +111,12 @@ class Scheduler:
     def has_model(self) -> bool:
         """Whether a model is loaded and works."""
         return self._model is not None and not self._broken
+
+    def pulse(self) -> Pulse:
+        """How the work goes on. For one thread."""
+        with self._lock:
+            waiting = self.has_model and len(self._queue) > 0
+            return self._batches.pulse(self._clock_ns(), self._service.expected_ns, waiting=waiting)
 
     def give_up(self) -> LoadedModel | None:
         """Analyse no more: what waits, and every frame that still comes, fails. Returns the model used so far."""
@@ -223,9 +231,11 @@ class Scheduler:
         def done(batch: Batch, outputs: Outputs, times: InferenceTimes, error: Exception | None) -> None:
             self._finish(model, batch, requests, letterboxes, (taken_ns, scaled_ns), outputs, times, error)
 
+        self._batches.begin(batch, scaled_ns)
         try:
             batch.start(len(requests), done, self._deadline_ns(requests))
         except Exception as error:  # noqa: BLE001 (whatever a backend raises fails these frames, counted and logged)
+            self._batches.end(batch)
             self._fail(model, requests, error)
             batch.release()
 
@@ -262,6 +272,7 @@ class Scheduler:
         error: Exception | None,
     ) -> None:
         found: list[Detections] = []
+        self._batches.end(batch)
         if error is None:
             try:
                 for index, letterbox in enumerate(letterboxes):

@@ -15,6 +15,7 @@ from camslice.fleet.histogram import BINS, Histogram, bins_of
 from camslice.fleet.stages import STAGES, StageTimes
 from camslice.fleet.types import StreamKey
 from camslice.models.detections import label_of
+from camslice.stream.minute import NOTHING, LastMinute, MinuteWindow
 from camslice.stream.results import FrameResult
 
 RECENT_S = 10.0
@@ -32,6 +33,7 @@ class StreamStatistics:
     labels: Counter[str] = field(default_factory=Counter)
     recent: deque[tuple[float, float]] = field(default_factory=deque)
     newest_captured_at_s: float | None = None
+    minute: MinuteWindow = field(default_factory=MinuteWindow)
 
     def stages(self) -> dict[str, Histogram]:
         """A histogram for each stage that took part, and for `total`."""
@@ -67,6 +69,7 @@ class Statistics:
                 stream.newest_captured_at_s = result.captured_at_s
                 stream.recent.append((now, result.stages.total))
                 _forget_old(stream.recent, now)
+                stream.minute.add(now, result.stages.total, len(result.detections))
                 for class_id in result.detections.class_id.tolist():
                     stream.labels[label_of(class_id, result.labels)] += 1
 
@@ -91,6 +94,13 @@ class Statistics:
             totals = [total for _, total in stream.recent]
             span = min(RECENT_S, max(1.0, now - stream.recent[0][0])) if totals else RECENT_S
         return len(totals) / span, float(np.percentile(totals, 95)) if totals else None
+
+    def minute(self, key: StreamKey) -> LastMinute:
+        """What was analysed in the last minute."""
+        now = self._clock()
+        with self._lock:
+            stream = self._streams.get(key)
+            return NOTHING if stream is None else stream.minute.read(now)
 
     def newest_captured_at_s(self, key: StreamKey) -> float | None:
         """UTC second at which the newest analysed frame was captured."""

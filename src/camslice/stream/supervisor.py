@@ -21,6 +21,7 @@ from camslice.stream.crew import Crew, Orders
 from camslice.stream.lives import CameraLife, ModelLife, PodStatus
 from camslice.stream.memory import refuse_if_pods_do_not_fit, refuse_impossible_number
 from camslice.stream.previews import PreviewPicture
+from camslice.stream.pulse import ProcessPulse
 from camslice.stream.results import FrameResult
 from camslice.stream.topologies.make import chosen_workers, make_sharing
 
@@ -30,6 +31,7 @@ DRAIN_S = 4.0
 START_PATIENCE_S = 180.0
 _PATIENCE_PER_POD_S = 5.0
 _TICK_S = 0.02
+_LOCK_PATIENCE_S = 2.0
 _GOLDEN = 0.6180339887
 
 
@@ -52,10 +54,12 @@ class Supervisor:
         on_results: Callable[[Sequence[FrameResult]], None],
         *,
         hold: bool = False,
+        every_model: bool = False,
         phases: Callable[[int], float] = spread_phase,
         threads: int | None = None,
     ) -> None:
-        """With `hold` no camera starts before `release`. `threads` caps those of each engine.
+        """With `hold` no camera starts before `release`. With `every_model` every pod loads all `models`, used or not.
+        `threads` caps those of each engine.
 
         Raises FleetError when the fleet does not fit its topology, MachineError when this machine lacks what that needs.
         """
@@ -65,11 +69,12 @@ class Supervisor:
         self._boards = Boards(streams)
         self._on_results = on_results
         self._started_with = fleet
-        self._orders = Orders(fleet, dict(models), held=hold)
+        self._orders = Orders(fleet, dict(models), held=hold, every_model=every_model)
         self._lock = threading.RLock()
         self._collected: list[FrameResult] = []
         self._changed = threading.Condition(self._lock)
         self._stopping = threading.Event()
+        self._round_s = time.monotonic()
         try:
             self._crew = Crew(sharing, self._orders, self._boards, phases, self._collect)
         except BaseException:
@@ -158,6 +163,25 @@ class Supervisor:
         with self._lock:
             return self._crew.pods()
 
+    def pulses(self, patience_s: float = _LOCK_PATIENCE_S) -> list[ProcessPulse] | None:
+        """Every process as it was heard last; None when nobody lets go of the supervisor's lock."""
+        if not self._lock.acquire(timeout=patience_s):
+            return None
+        try:
+            return self._crew.pulses()
+        finally:
+            self._lock.release()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping.is_set()
+
+    @property
+    def still_s(self) -> float:
+        """For how many seconds the supervisor has not made its round, of which there are many in a second."""
+        return time.monotonic() - self._round_s
+
     @property
     def restarts(self) -> int:
         """How often a process had to be started again."""
@@ -209,6 +233,7 @@ class Supervisor:
     def _watch(self) -> None:
         """The supervisor's thread: results, messages, and the life of every process."""
         while not self._stopping.wait(_TICK_S):
+            self._round_s = time.monotonic()
             try:
                 with self._changed:
                     self._crew.tend()
