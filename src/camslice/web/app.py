@@ -9,16 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response, WebSocket
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
 import camslice
 from camslice.web.answers import answer, on_errors_answer_in_json, shown
 from camslice.web.cameras import CameraDesk, ParseCamera
-from camslice.web.guard import Guard
+from camslice.web.guard import PROBES, Guard
+from camslice.web.health import Health
 from camslice.web.live import Live
 from camslice.web.observer import Observer
+from camslice.web.placements import PlacementBook
+from camslice.web.probes import serve_probes, serve_released
 from camslice.web.status_json import camera_json, status_json
 from camslice.web.view import RunningFleet
 
@@ -30,8 +33,12 @@ def create_app(
     *,
     token: str | None,
     parse_camera: ParseCamera,
+    health: Health | None = None,
+    placements: PlacementBook | None = None,
+    open_metrics: bool = False,
 ) -> FastAPI:
-    """Serve `fleet`. With a `token` every route but /healthz demands it; without one only loopback names are answered.
+    """Serve `fleet`. With a `token` every route but probes (and with `open_metrics` but /metrics) demands it; without one only
+    loopback names are answered. Probes are those of `health`; an operator may release streams in `placements`.
 
     `parse_camera` turns an entry of `cameras` in fleet.yaml, the body of a request to add or change a camera, into cameras,
     several when it has a `count`. It also gets the name of the camera to be replaced, or None, and raises FleetError.
@@ -41,13 +48,16 @@ def create_app(
     app = FastAPI(title="camslice", version=camslice.__version__, openapi_url=None, lifespan=live.lifespan)
     on_errors_answer_in_json(app)
     _serve_page(app, observer)
+    serve_probes(app, health)
     _serve_api(app, fleet, observer, CameraDesk(fleet, parse_camera))
+    if placements is not None:
+        serve_released(app, placements)
 
     @app.websocket("/ws")
     async def watch(socket: WebSocket) -> None:
         await live.serve(socket)
 
-    app.add_middleware(Guard, token=token)
+    app.add_middleware(Guard, token=token, open_paths=PROBES | ({"/metrics"} if open_metrics else set()))
     return app
 
 
@@ -62,10 +72,6 @@ def _serve_page(app: FastAPI, observer: Observer) -> None:
 
 
 def _serve_api(app: FastAPI, fleet: RunningFleet, observer: Observer, desk: CameraDesk) -> None:
-    @app.get("/healthz")
-    def healthy() -> Response:
-        return PlainTextResponse("ok\n")
-
     @app.get("/metrics")
     def metrics() -> Response:
         from camslice.web.metrics import render

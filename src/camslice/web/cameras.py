@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import Request
@@ -11,12 +10,13 @@ from starlette.concurrency import run_in_threadpool
 from camslice.fleet.errors import CamsliceError, FleetError
 from camslice.fleet.types import CameraSpec
 from camslice.web.answers import RefusedError
+from camslice.web.body import json_object
 from camslice.web.view import RunningFleet
 
 ParseCamera = Callable[[Mapping[str, object], str | None], Sequence[CameraSpec]]
 """From an entry of `cameras`, and the name of the camera that it replaces if any, to cameras. Raises FleetError."""
 
-_MOST_BYTES = 64 * 1024
+_EXAMPLE = '{"name": "gate", "source": "rtsp://...", "fps": 5}'
 
 
 class CameraDesk:
@@ -28,13 +28,13 @@ class CameraDesk:
 
     async def add(self, request: Request) -> Sequence[CameraSpec]:
         """Add what the body declares, all of it or nothing. 409 when a name is taken."""
-        entry = await _json_object(request)
+        entry = await json_object(request, "the camera", _EXAMPLE)
         return await run_in_threadpool(self._add, entry)
 
     async def change(self, name: str, request: Request) -> None:
         """Run camera `name` as the body describes it. 404 when there is none of that name."""
         self.must_exist(name)
-        entry = await _json_object(request)
+        entry = await json_object(request, "the camera", _EXAMPLE)
         await run_in_threadpool(self._change, name, entry)
 
     def remove(self, name: str) -> None:
@@ -76,23 +76,6 @@ class CameraDesk:
 
     def _names(self) -> set[str]:
         return {camera.name for camera in self._fleet.status().cameras}
-
-
-async def _json_object(request: Request) -> Mapping[str, object]:
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
-        raise RefusedError(415, "send the camera as JSON with the header Content-Type: application/json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise RefusedError(413, f"a camera is described in at most {_MOST_BYTES // 1024} kB of JSON")
-    try:
-        entry = json.loads(body)
-    except ValueError:
-        raise RefusedError(400, "the body is not JSON") from None
-    if not isinstance(entry, dict):
-        raise RefusedError(400, 'the body must be one JSON object, such as {"name": "gate", "source": "rtsp://...", "fps": 5}')
-    return entry
 
 
 def _scrubbed(sentence: str, cameras: Sequence[CameraSpec]) -> str:

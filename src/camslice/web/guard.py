@@ -1,7 +1,8 @@
 """Who may come in: the token, and the checks that keep other web sites' scripts out of a browser's open session.
 
-- With a token, every route but /healthz demands it: as `Authorization: Bearer`, as a cookie, or once as `?token=`, which is
-  answered with that cookie and a redirect to the clean address, so that the token stays in no history and no log.
+- With a token, every route but probes (and /metrics, where it is open) demands it: as `Authorization: Bearer`, as a cookie, or
+  once as `?token=`, which is answered with that cookie and a redirect to the clean address, so that the token stays in no
+  history and no log.
 - Without a token camslice listens on loopback only, and answers only to loopback names: a foreign name in `Host` means
   that some web site had its own name resolved to this machine (DNS rebinding).
 - A request that changes something, and every WebSocket, must come from our own page or from no browser at all.
@@ -11,6 +12,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Set
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -22,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from camslice.fleet.address import is_loopback
 from camslice.web.answers import answer
 
-_OPEN_PATHS = frozenset({"/healthz"})
+PROBES = frozenset({"/healthz", "/healthz/started", "/healthz/ready", "/healthz/live"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _COOKIE_LIFE_S = 30 * 24 * 3600
 _HEADERS = {
@@ -42,9 +44,11 @@ _FORM = (Path(__file__).parent / "templates" / "token.html").read_text()
 class Guard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, token: str | None) -> None:
+    def __init__(self, app: ASGIApp, token: str | None, open_paths: Set[str] = PROBES) -> None:
+        """`open_paths` are read without the token, by whatever name they are asked for."""
         self._app = app
         self._token = token
+        self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through or answer it here."""
@@ -63,7 +67,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
 
     def _refusal(self, request: HTTPConnection) -> Response | None:
-        if request.scope["path"] in _OPEN_PATHS:
+        if request.scope["path"] in self._open_paths and not _changes_something(request):
             return None
         if self._token is None and not is_loopback(_host_name(request.headers.get("host", ""))):
             return _refuse(421, "camslice without a token answers to loopback names only, such as 127.0.0.1 or localhost")

@@ -1,7 +1,8 @@
 """The running fleet for Prometheus: everything since the start, read once per scrape from one status.
 
 Counters and histograms are summed by model, and streams of removed cameras stay in the sums, so that no counter ever falls.
-What is told per stream is little, so that a fleet of many cameras stays cheap to scrape: age, rate, p95 and drops.
+What is told per stream is little, so that a fleet of many cameras stays cheap to scrape: age, rate, p95 and drops. Only a pod
+that an operator gave its streams tells more of each, for it has few.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ class _FleetCollector(Collector):
         yield _within_objective(by_model, status.fleet.objective.latency_ms)
         yield _stages(by_model, status.fleet.objective.latency_ms)
         yield from _streams(status.streams)
+        if status.revisions.mounted is not None:
+            yield from _streams_in_full(status.streams)
+            yield from _placement(status)
         yield from _engines(status.engines)
         yield from _cameras(status)
         yield from _process(status)
@@ -141,6 +145,50 @@ def _streams(streams: Sequence[StreamStatus]) -> Iterator[Metric]:
         if stream.recent_p95_ms is not None:
             p95.add_metric(labels, stream.recent_p95_ms / 1000)
     yield from (age, rate, p95, dropped)
+
+
+def _streams_in_full(streams: Sequence[StreamStatus]) -> Iterator[Metric]:
+    """Counters of a stream that is removed go with it: whoever adds them up knows how to bear that."""
+    labels = ["camera", "model"]
+    captured = CounterMetricFamily("camslice_camera_frames_captured", "Frames that were due for analysis.", labels=labels)
+    fates = CounterMetricFamily("camslice_camera_frames", "Frames by what became of them.", labels=[*labels, "fate"])
+    found = CounterMetricFamily("camslice_camera_detections", "Detections in all analysed frames.", labels=labels)
+    p95 = _per_stream("latency_p95_minute_seconds", "95th percentile of the total over the last minute.")
+    each = _per_stream("detections_per_frame", "Detections in an analysed frame, on average over the last minute.")
+    for stream in streams:
+        values = [stream.key.camera, stream.key.model]
+        captured.add_metric(values, stream.frames.captured)
+        found.add_metric(values, sum(stream.detections.values()))
+        for fate in Fate:
+            fates.add_metric([*values, fate.value], getattr(stream.frames, fate.value))
+        if (p95_ms := stream.minute.percentile_ms(95.0)) is not None:
+            p95.add_metric(values, p95_ms / 1000)
+        if (mean := stream.minute.detections_per_frame) is not None:
+            each.add_metric(values, mean)
+    yield from (captured, fates, found, p95, each)
+
+
+def _placement(status: FleetStatus) -> Iterator[Metric]:
+    revision = GaugeMetricFamily(
+        "camslice_config_revision_info",
+        "The revision that runs, and the one that the files hold; always 1.",
+        labels=["revision", "mounted"],
+    )
+    revision.add_metric([status.revisions.applied or "", status.revisions.mounted or ""], 1)
+    epoch = _per_stream("placement_epoch", "The epoch of the stream's placement here.")
+    taken_over = _per_stream("taken_over", "1 when another pod has the stream by now.")
+    for key, placement in sorted(status.placements.items()):
+        if placement.epoch is not None:
+            epoch.add_metric([key.camera, key.model], placement.epoch)
+            taken_over.add_metric([key.camera, key.model], placement.taken_over)
+    live = GaugeMetricFamily("camslice_camera_live", "1 while the camera is connected and brings frames.", labels=["camera"])
+    for camera in status.cameras:
+        live.add_metric([camera.name], camera.state is CameraState.LIVE)
+    loaded = GaugeMetricFamily("camslice_model_loaded", "1 when every process that needs it has it.", labels=["model"])
+    for engine in status.engines:
+        loaded.add_metric([engine.model], engine.loaded)
+    yield from (revision, epoch, taken_over, live, loaded)
+    yield GaugeMetricFamily("camslice_draining", "1 while it ends and waits for its streams to be taken over.", status.draining)
 
 
 def _per_stream(name: str, documentation: str) -> GaugeMetricFamily:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from camslice.events.sink import Sink
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.errors import FleetError
+from camslice.fleet.placement import Placed
 from camslice.fleet.types import CameraSpec, Fleet, StreamKey
 from camslice.measure.processes import Usage
 from camslice.models.model import ModelInfo
@@ -20,12 +21,15 @@ from camslice.stream.results import FrameResult
 from camslice.stream.statistics import Statistics
 from camslice.stream.supervisor import Supervisor
 from camslice.web.busy import Occupancy
+from camslice.web.health import Verdict, live, ready, started
+from camslice.web.placements import PlacementBook
 from camslice.web.previews import PreviewDesk
 from camslice.web.view import CameraStatus, EngineStatus, FleetStatus, Preview, StreamStatus
 
 
 class SupervisedFleet:
-    """Implements `RunningFleet`. Thread-safe. Owns nothing but the overlay of cameras added, changed and removed by hand."""
+    """Implements `RunningFleet` and `Health`. Thread-safe. Owns the overlay of cameras added, changed and removed by hand, and
+    the book of placements."""
 
     def __init__(
         self,
@@ -50,11 +54,19 @@ class SupervisedFleet:
         self._declared = supervisor.fleet
         self._added: Mapping[str, CameraSpec] = {}
         self._removed: Set[str] = frozenset()
+        self._let_go: Set[str] = frozenset()
+        self._begun = False
+        self._has_started = False
+        self.placements = PlacementBook(sinks)
+        """What an operator placed here."""
+        self.draining = False
+        """Whether it was told to end and only waits for its streams to be taken over."""
         self.problem: str | None = None
         """What is wrong with the fleet file as it lies there now, or None."""
 
     def begin(self) -> None:
         """Cameras run from now on: durations count from here."""
+        self._begun = True
         self._started_s = time.monotonic()
         self._usage = Usage(self._pids())
 
@@ -64,21 +76,67 @@ class SupervisedFleet:
         self._last_usage = self._measure(fresh=True)
 
     def take(self, results: Sequence[FrameResult]) -> None:
-        """Results for the pictures that are being watched."""
+        """Results for the pictures that are being watched, and for those who wait for a stream's first one."""
         self._desk.take(results)
+        self.placements.note(results)
+
+    def place(self, placed: Placed | None) -> None:
+        """What it was started with was placed here so."""
+        self.placements.mounted(placed)
+        self.placements.tell_epochs(placed)
+        self.placements.applied(placed)
+        self.placements.run(_streams_of(self.fleet))
 
     @property
     def fleet(self) -> Fleet:
         """The fleet as it is now, with what was added, changed and removed by hand."""
         return self._supervisor.fleet
 
-    def declare(self, fleet: Fleet) -> None:
-        """The fleet file says something new. Cameras added, changed or removed by hand stay so. Raises CamsliceError."""
+    def declare(self, fleet: Fleet, placed: Placed | None = None) -> None:
+        """The fleet file says something new, placed here so. Cameras added, changed or removed by hand stay so. Raises
+        CamsliceError, and then goes on as before."""
+        self.placements.mounted(placed)
         with self._lock:
             for camera in self._added.values():
                 _check_models(camera, fleet)
+            self.placements.tell_epochs(placed)
             self._apply(fleet, self._added, self._removed)
             self._declared = fleet
+            self.placements.applied(placed)
+            self.placements.run(_streams_of(self.fleet))
+
+    def let_go_of_what_was_taken_over(self) -> None:
+        """End the cameras of which every stream is another pod's by now."""
+        waited_for = {key.camera for key in self.placements.waits_for}
+        with self._lock:
+            gone = {key.camera for key, stream in self.placements.streams.items() if stream.taken_over} - waited_for
+            if gone - self._let_go:
+                self._let_go = self._let_go | gone
+                self._apply(self._declared, self._added, self._removed)
+
+    def started(self) -> Verdict:
+        """See `Health`. Once it has, it has."""
+        if not self._has_started:
+            verdict = started(begun=self._begun, models=self._supervisor.models())
+            self._has_started = verdict.ok
+            return verdict
+        return Verdict(True)
+
+    def ready(self) -> Verdict:
+        """See `Health`."""
+        return ready(
+            has_started=self.started(),
+            problem=self.problem,
+            revisions=self.placements.revisions,
+            processes=self._supervisor.pulses(),
+        )
+
+    def live(self) -> Verdict:
+        """See `Health`."""
+        if not self._begun or self._supervisor.stopping:
+            return Verdict(True)
+        still_s = self._supervisor.still_s
+        return live(still_s=still_s, processes=self._supervisor.pulses())
 
     def add_camera(self, camera: CameraSpec) -> None:
         """Start a camera beside the others."""
@@ -114,8 +172,10 @@ class SupervisedFleet:
 
     def _apply(self, declared: Fleet, added: Mapping[str, CameraSpec], removed: Set[str]) -> None:
         kept = {camera.name: camera for camera in declared.cameras if camera.name not in removed}
-        fleet = replace(declared, cameras=tuple({**kept, **added}.values()))
+        cameras = [camera for camera in {**kept, **added}.values() if camera.name not in self._let_go]
+        fleet = replace(declared, cameras=tuple(cameras))
         self._supervisor.apply(fleet, self._resolve(fleet))
+        self.placements.run(_streams_of(fleet))
 
     def watch(self, cameras: Sequence[str]) -> None:
         """Ask for previews for the next three seconds."""
@@ -130,8 +190,7 @@ class SupervisedFleet:
         supervisor = self._supervisor
         memory_mb, cpu_cores = self._measure()
         counts = supervisor.counts()
-        cameras = supervisor.fleet.cameras
-        wanted = {StreamKey(camera.name, model) for camera in cameras for model in camera.models}
+        wanted = set(_streams_of(supervisor.fleet))
         return FleetStatus(
             fleet=supervisor.fleet,
             generation=supervisor.generation,
@@ -145,6 +204,9 @@ class SupervisedFleet:
             restarts=supervisor.restarts,
             dropped_results=self._dropped(),
             problems=self._problems(),
+            revisions=self.placements.revisions,
+            placements=self.placements.streams,
+            draining=self.draining,
         )
 
     def report(self) -> Mapping[str, object]:
@@ -184,7 +246,8 @@ class SupervisedFleet:
         for key in counts:
             fps, p95_ms = self._statistics.recent(key)
             labels = self._statistics.labels(key)
-            streams.append(StreamStatus(key, counts[key], stages[key], labels, fps, self._age_ms(key), p95_ms))
+            minute = self._statistics.minute(key)
+            streams.append(StreamStatus(key, counts[key], stages[key], labels, fps, self._age_ms(key), p95_ms, minute=minute))
         return streams
 
     def _engines(self) -> list[EngineStatus]:
@@ -195,7 +258,10 @@ class SupervisedFleet:
             backend, device, precision = (
                 (loaded.backend, loaded.device, loaded.precision) if loaded else (str(life.spec.backend), "", "")
             )
-            engines.append(EngineStatus(name, backend, device, precision, life.info.licence, occupancy, life.problem))
+            told = EngineStatus(
+                name, backend, device, precision, life.info.licence, occupancy, life.problem, loaded is not None
+            )
+            engines.append(told)
         return engines
 
     def _age_ms(self, key: StreamKey) -> float | None:
@@ -213,6 +279,10 @@ class SupervisedFleet:
         models = [f"model {name}: {life.problem}" for name, life in self._supervisor.models().items() if life.problem]
         sinks = [f"{sink.name}: {sink.problem}" for sink in self._sinks if sink.problem]
         return [*([self.problem] if self.problem else []), *models, *sinks]
+
+
+def _streams_of(fleet: Fleet) -> list[StreamKey]:
+    return [StreamKey(camera.name, model) for camera in fleet.cameras for model in camera.models]
 
 
 def _check_models(camera: CameraSpec, fleet: Fleet) -> None:

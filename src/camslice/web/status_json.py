@@ -13,6 +13,7 @@ from camslice.fleet.histogram import Histogram
 from camslice.fleet.stages import STAGES
 from camslice.fleet.types import Objective, usd_per_camera_month
 from camslice.web.observer import Look, Point
+from camslice.web.placed_json import placement_json
 from camslice.web.trouble import troubles_of
 from camslice.web.view import CameraStatus, FleetStatus, StreamStatus
 
@@ -24,6 +25,7 @@ Json = dict[str, object]
 def status_json(look: Look) -> Json:
     """The whole fleet: objective, sums, every camera in short, engines, and what an operator should read now."""
     status = look.status
+    streams = streams_by_camera(status)
     return {
         "at_s": round(look.at_s, 3),
         "uptime_s": round(status.uptime_s, 1),
@@ -31,11 +33,13 @@ def status_json(look: Look) -> Json:
         "objective": _objective(look),
         "fleet": _fleet(look),
         "models": sorted(status.fleet.models),
-        "cameras": [_camera(camera, look) for camera in status.cameras],
+        "cameras": [_camera(camera, streams.get(camera.name, []), look) for camera in status.cameras],
         "engines": [{**asdict(engine), "occupancy": round(engine.occupancy, 4)} for engine in status.engines],
         "restarts": status.restarts,
         "dropped_results": dict(status.dropped_results),
         "problems": list(status.problems),
+        **placement_json(look),
+        **({} if status.cluster is None else {"cluster": asdict(status.cluster)}),
     }
 
 
@@ -43,9 +47,17 @@ def camera_json(look: Look, name: str) -> Json:
     """One camera with the stages and detections of its streams. KeyError if there is none of that name."""
     for camera in look.status.cameras:
         if camera.name == name:
-            streams = _streams_of(name, look.status)
-            return {**_camera(camera, look), "streams": [_stream(stream) for stream in streams]}
+            streams = streams_by_camera(look.status).get(name, [])
+            return {**_camera(camera, streams, look), "streams": [_stream(stream) for stream in streams]}
     raise KeyError(name)
+
+
+def streams_by_camera(status: FleetStatus) -> Mapping[str, list[StreamStatus]]:
+    """The streams of each camera that has any."""
+    by_camera: dict[str, list[StreamStatus]] = {}
+    for stream in status.streams:
+        by_camera.setdefault(stream.key.camera, []).append(stream)
+    return by_camera
 
 
 def history_json(points: Iterable[Point]) -> list[Json]:
@@ -90,6 +102,8 @@ def _fleet(look: Look) -> Json:
     """Sums since the start hold the frames of removed cameras too."""
     status = look.status
     usd = usd_per_camera_month(status.fleet.machine, len(status.cameras))
+    if status.cluster is not None:
+        usd = status.cluster.usd_per_camera_month
     return {
         "cameras": len(status.cameras),
         "analysed_fps": round(sum(stream.fps for stream in status.streams), 2),
@@ -101,8 +115,7 @@ def _fleet(look: Look) -> Json:
     }
 
 
-def _camera(camera: CameraStatus, look: Look) -> Json:
-    streams = _streams_of(camera.name, look.status)
+def _camera(camera: CameraStatus, streams: list[StreamStatus], look: Look) -> Json:
     minute = total_of(look.minute_frames[stream.key] for stream in streams)
     troubles = troubles_of(camera, streams, minute, look.status.fleet.objective)
     return {
@@ -118,6 +131,7 @@ def _camera(camera: CameraStatus, look: Look) -> Json:
         "age_ms": _rounded(max((s.age_ms for s in streams if s.age_ms is not None), default=None)),
         "minute": {"captured": minute.captured, "dropped": minute.dropped, "drop_rate": round(minute.drop_rate, 6)},
         **_frames(total_of(stream.frames for stream in streams)),
+        **({"pods": list(camera.pods)} if camera.pods else {}),
     }
 
 
@@ -149,10 +163,6 @@ def _stages(streams: Sequence[StreamStatus]) -> Mapping[str, object]:
         for stage, histogram in stream.stages.items():
             merged.setdefault(stage, Histogram()).merge(histogram)
     return {stage: merged[stage].as_latency() for stage in (*STAGES, "total") if stage in merged and merged[stage].n}
-
-
-def _streams_of(camera: str, status: FleetStatus) -> list[StreamStatus]:
-    return [stream for stream in status.streams if stream.key.camera == camera]
 
 
 def _rounded(value: float | None) -> float | None:

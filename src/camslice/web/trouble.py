@@ -8,9 +8,10 @@ from enum import StrEnum
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.types import Objective
 from camslice.video.camera_state import CameraState
-from camslice.web.view import CameraStatus, StreamStatus
+from camslice.web.view import CameraStatus, PlacementState, StreamStatus
 
 _PATIENCE_MS = 5000.0
+_DOWN = frozenset({CameraState.FAILED, CameraState.RECONNECTING, *PlacementState})
 
 
 class TroubleKind(StrEnum):
@@ -37,7 +38,7 @@ def troubles_of(
 
     `streams` are the camera's own, `minute_frames` their sum over the last minute. A file that came to its end is no trouble.
     """
-    if camera.state in {CameraState.FAILED, CameraState.RECONNECTING}:
+    if camera.state in _DOWN:
         return [Trouble(TroubleKind.STATE, camera.reason or f"the camera is {camera.state}")]
     if camera.state is not CameraState.LIVE:
         return []

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.histogram import Histogram
 from camslice.fleet.types import CameraSpec, Fleet, StreamKey
 from camslice.models.detections import Detections
+from camslice.stream.minute import NOTHING, LastMinute
 from camslice.video.camera_state import CameraState
+from camslice.web.placements import NOBODY_PLACED_IT, Revisions, StreamPlacement
+
+
+class PlacementState(StrEnum):
+    """Why a camera of a cluster's fleet runs nowhere."""
+
+    PENDING = "pending"
+    """It waits for a pod."""
+    REFUSED = "refused"
+    """There is no room for it in which the objective holds."""
+    UNKNOWN = "unknown"
+    """Its pod does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
-    """What a camera is doing and why. `source` is redacted."""
+    """What a camera is doing and why. `source` is redacted; `pods` are those that analyse it, in a cluster."""
 
     name: str
     source: str
     fps: float
     models: tuple[str, ...]
-    state: CameraState
+    state: CameraState | PlacementState
     reason: str
+    pods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,7 @@ class StreamStatus:
     age_ms: float | None
     recent_p95_ms: float | None
     process: str = "analysis"
+    minute: LastMinute = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,7 @@ class EngineStatus:
     licence: str
     occupancy: float
     problem: str | None
+    loaded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +82,33 @@ class Preview:
     captured_at_s: float
     jpeg: bytes
     detections: Detections
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What the operator says of a fleet: a type such as `NoCapacity`, whether it holds, and a sentence.
+
+    `bad` where somebody should look: it holds and should not, or does not and should.
+    """
+
+    type: str
+    holds: bool | None
+    reason: str
+    message: str
+    bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """The fleet as the cluster's objects tell it. `usd_per_camera_month` counts cameras that run, as the operator does."""
+
+    namespace: str
+    fleet: str
+    conditions: tuple[Condition, ...]
+    usd_per_camera_month: float | None
+    pods: int
+    pods_answering: int
+    refused: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +130,12 @@ class FleetStatus:
     """Sentences an operator should read now."""
     removed: Sequence[StreamStatus] = ()
     """Streams of cameras that ran and were removed. Their frames still belong to what was counted since the start."""
+    revisions: Revisions = NOBODY_PLACED_IT
+    placements: Mapping[StreamKey, StreamPlacement] = field(default_factory=dict)
+    draining: bool = False
+    """It was told to end, and goes on until its streams were taken over."""
+    cluster: ClusterFacts | None = None
+    """Set where a cluster owns the fleet: the page then changes nothing."""
 
 
 class RunningFleet(Protocol):
