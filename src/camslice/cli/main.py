@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, Command] = {
     "fit": Command("camslice.cli.fit:fit", "Fit the simulator to a published or measured table of pods."),
     "probe": Command("camslice.cli.probe:probe", "Find out what each camera sends, as plans need it."),
     "serve": Command("camslice.cli.serve:serve", "Serve models over the Open Inference Protocol."),
+    "web": Command("camslice.cli.web:web", "Serve the page and API of a cluster's fleet."),
     "schema": Command("camslice.cli.schema:schema", "Print the JSON Schema of fleet.yaml."),
     "doctor": Command("camslice.cli.doctor:doctor", "Say what this machine has and lacks, each with the fix."),
 }

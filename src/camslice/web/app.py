@@ -20,8 +20,10 @@ from camslice.web.guard import PROBES, Guard
 from camslice.web.health import Health
 from camslice.web.live import Live
 from camslice.web.observer import Observer
+from camslice.web.pictures import serve_pictures
 from camslice.web.placements import PlacementBook
 from camslice.web.probes import serve_probes, serve_released
+from camslice.web.state_json import state_json
 from camslice.web.status_json import camera_json, status_json
 from camslice.web.view import RunningFleet
 
@@ -47,9 +49,10 @@ def create_app(
     live = Live(fleet, observer)
     app = FastAPI(title="camslice", version=camslice.__version__, openapi_url=None, lifespan=live.lifespan)
     on_errors_answer_in_json(app)
-    _serve_page(app, observer)
+    serve_page(app, observer)
     serve_probes(app, health)
     _serve_api(app, fleet, observer, CameraDesk(fleet, parse_camera))
+    serve_pictures(app, fleet)
     if placements is not None:
         serve_released(app, placements)
 
@@ -61,7 +64,8 @@ def create_app(
     return app
 
 
-def _serve_page(app: FastAPI, observer: Observer) -> None:
+def serve_page(app: FastAPI, observer: Observer) -> None:
+    """Answer / with the page, and what it is made of under /static."""
     templates = Jinja2Templates(_HERE / "templates")
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
 
@@ -82,6 +86,10 @@ def _serve_api(app: FastAPI, fleet: RunningFleet, observer: Observer, desk: Came
     @app.get("/api/status")
     def status() -> Response:
         return answer(status_json(observer.look()))
+
+    @app.get("/api/state")
+    def state() -> Response:
+        return answer(state_json(fleet.status()))
 
     @app.get("/api/report")
     def report() -> Response:
