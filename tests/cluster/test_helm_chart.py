@@ -77,7 +77,7 @@ def test_pods_of_other_names_are_not_selected() -> None:
     assert components == {
         "Deployment/camslice-operator": "operator",
         "Deployment/camslice-web": "web",
-        "Job/camslice-uninstall": "uninstall",
+        "Job/camslice-has-no-fleets": "uninstall",
         "Pod/camslice-test": "test",
     }
     selectors = [each["spec"]["selector"] for each in of_kind(objects, "Service")]
