@@ -15,17 +15,21 @@ from camslice.video.check import check_source
 log = logging.getLogger(__name__)
 
 
-def resolved_models(fleet: Fleet, accept: AcceptLicence) -> dict[str, ModelInfo]:
-    """The weights of every model that a camera uses (of every model while there are no cameras). Raises ModelError."""
-    used = {model for camera in fleet.cameras for model in camera.models} or set(fleet.models)
+def resolved_models(fleet: Fleet, accept: AcceptLicence, *, every: bool = False) -> dict[str, ModelInfo]:
+    """The weights of every model that a camera uses (of `every` model, also while there are no cameras). Raises ModelError."""
+    named = set(fleet.models)
+    used = named if every else {model for camera in fleet.cameras for model in camera.models} or named
     return {name: resolve(spec, accept=accept, progress=FetchBars()) for name, spec in fleet.models.items() if name in used}
 
 
-def refuse_if_no_camera_can_start(fleet: Fleet) -> None:
-    """A camera with a bad source is shown as failed; only when every one is bad is there nothing to run. Raises SourceError."""
+def look_at_sources(fleet: Fleet, *, refuse: bool) -> None:
+    """A camera with a bad source is shown as failed. With `refuse` there is nothing to run when every one is bad.
+
+    Raises SourceError.
+    """
     by_source = {camera.source: _fault(camera) for camera in fleet.cameras}
     faults = {camera.name: fault for camera in fleet.cameras if (fault := by_source[camera.source])}
-    if fleet.cameras and len(faults) == len(fleet.cameras):
+    if refuse and fleet.cameras and len(faults) == len(fleet.cameras):
         name, fault = next(iter(faults.items()))
         others = f" (none of the {len(faults)} cameras can start)" if len(faults) > 1 else ""
         raise SourceError(f"camera {name}: {fault}{others}")

@@ -17,6 +17,15 @@ def run(
         str | None,
         typer.Option(help="where results are kept: a SQLAlchemy URL, or `none`; overrides the file's", metavar="URL"),
     ] = None,
+    drain: Annotated[
+        float,
+        typer.Option(
+            envvar="CAMSLICE_DRAIN_S",
+            help="after SIGTERM go on until others analyse every stream, at most S seconds",
+            metavar="S",
+            min=0,
+        ),
+    ] = 0.0,
     token_file: Annotated[
         Path | None, typer.Option(help="file with the token that the page asks for (else CAMSLICE_TOKEN)", metavar="FILE")
     ] = None,
@@ -36,6 +45,7 @@ def run(
         run_fleet(
             FleetFile(fleet, store),
             duration_s=duration,
+            drain_s=drain,
             listen=None if no_page else listen,
             token_file=token_file,
             accept_licence=frozenset(accept_licence or ()),

@@ -17,6 +17,7 @@ from camslice.events.sink import Sink
 from camslice.events.store.sink import StoreSink
 from camslice.events.store.spool.place import spool_place
 from camslice.fleet.errors import EngineError
+from camslice.fleet.placement import Placed
 from camslice.fleet.spec import parse_camera
 from camslice.fleet.spec_sources import NO_VARIABLES
 from camslice.fleet.types import CameraSpec, Fleet
@@ -55,15 +56,22 @@ class Session:
         resolve: Callable[[Fleet], Mapping[str, ModelInfo]],
         base: Path,
         listen: Listen | None,
+        placed: Placed | None = None,
     ) -> None:
-        """`resolve` finds weights for a fleet that changed. Relative paths of cameras added by hand start at `base`."""
+        """`resolve` finds weights for a fleet that changed. Relative paths of cameras added by hand start at `base`.
+
+        A fleet that an operator `placed` here waits for cameras that are down or still to come: it is never over, and has every
+        model ready.
+        """
         self._ticking = threading.Event()
         self._sinks = _sinks(fleet)
         self._statistics = Statistics()
-        self._supervisor = Supervisor(fleet, models, self._take, hold=True)
+        self._waits_for_cameras = placed is not None
+        self._supervisor = Supervisor(fleet, models, self._take, hold=True, every_model=placed is not None)
         self.running = SupervisedFleet(self._supervisor, self._statistics, self._sinks, resolve)
         self._ticker = threading.Thread(target=self._tick, name="counts", daemon=True)
-        self._server = None if listen is None else _server(self.running, base, listen)
+        self.running.place(placed)
+        self._server = None if listen is None else _server(self.running, base, listen, open_metrics=placed is not None)
 
     def __enter__(self) -> Session:
         try:
@@ -103,6 +111,8 @@ class Session:
 
     def over(self) -> bool:
         """Whether no camera will bring another frame, and all they brought were analysed."""
+        if self._waits_for_cameras:
+            return False
         cameras = self._supervisor.cameras()
         if not cameras or any(life.state not in _OVER for life in cameras.values()):
             return False
@@ -129,14 +139,22 @@ class Session:
             raise EngineError("no model could be loaded: " + "; ".join(f"{problem}" for problem in problems.values()))
 
 
-def _server(running: SupervisedFleet, base: Path, listen: Listen) -> WebServer:
+def _server(running: SupervisedFleet, base: Path, listen: Listen, *, open_metrics: bool) -> WebServer:
     def parsed(data: Mapping[str, object], replacing: str | None) -> Sequence[CameraSpec]:
         fleet = running.fleet
         others = replace(fleet, cameras=tuple(camera for camera in fleet.cameras if camera.name != replacing))
         # No variables: whoever may add a camera could otherwise have our secrets sent to an address of theirs.
         return parse_camera(data, others, base, NO_VARIABLES)
 
-    return WebServer(create_app(running, token=listen.token, parse_camera=parsed), listen.host, listen.port)
+    app = create_app(
+        running,
+        token=listen.token,
+        parse_camera=parsed,
+        health=running,
+        placements=running.placements,
+        open_metrics=open_metrics,
+    )
+    return WebServer(app, listen.host, listen.port)
 
 
 def _sinks(fleet: Fleet) -> list[Sink]:

@@ -1,0 +1,86 @@
+"""While a fleet runs: follow what it is told to run, until it is time to end; and then wait for those who take over."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from camslice.cli.fleet_file import Declared, FleetFile
+from camslice.cli.session import Session
+from camslice.cli.signals import Signals
+from camslice.fleet.errors import CamsliceError, FleetError
+from camslice.fleet.placement import stream_name
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.25
+AGAIN_S = 5.0
+"""What could not be applied may be possible later: weights arrive, a disk has room again."""
+
+
+class Follower:
+    """Looks at the files four times a second. Main thread only."""
+
+    def __init__(self, session: Session, file: FleetFile, started_with: Declared, signals: Signals) -> None:
+        self._session = session
+        self._file = file
+        self._started_with = started_with
+        self._signals = signals
+        self._tried_s = 0.0
+
+    def until_stopped(self, duration_s: float | None) -> None:
+        """Returns when asked to stop, when `duration_s` is over, or when no camera will bring another frame."""
+        started_s = time.monotonic()
+        while True:
+            left_s = LOOK_S if duration_s is None else duration_s - (time.monotonic() - started_s)
+            if left_s <= 0 or self._signals.wait(min(LOOK_S, left_s)) or self._session.over():
+                return
+            self._look()
+
+    def until_taken_over(self, patience_s: float) -> None:
+        """Returns when every stream was taken over, after `patience_s`, or when asked to stop once more."""
+        running = self._session.running
+        until_s = time.monotonic() + patience_s
+        running.draining = True
+        while not self._signals.asked_again:
+            running.placements.ask_sinks()
+            running.let_go_of_what_was_taken_over()
+            waits_for = running.placements.waits_for
+            left_s = until_s - time.monotonic()
+            if not waits_for:
+                log.info("every stream was taken over")
+                return
+            if left_s <= 0:
+                named = ", ".join(stream_name(key) for key in sorted(waits_for)[:3])
+                log.warning("nobody took over %d streams within %.0f s: %s", len(waits_for), patience_s, named)
+                return
+            self._signals.wait_again(min(LOOK_S, left_s))
+            self._look()
+
+    def _look(self) -> None:
+        again = self._session.running.problem is not None and time.monotonic() - self._tried_s >= AGAIN_S
+        if self._signals.take_reload() or self._file.changed() or again:
+            self._declare_again()
+
+    def _declare_again(self) -> None:
+        """Make the fleet what the files say now; what is wrong with them is said, and the old fleet goes on."""
+        self._tried_s = time.monotonic()
+        running = self._session.running
+        declared = self._file.declared()
+        running.placements.mounted(declared.placed)
+        try:
+            if declared.fleet is None:
+                raise declared.fault or FleetError(f"{self._file.path}: it declares no fleet.")
+            before = self._started_with.fleet
+            if before is not None and (declared.fleet.store, declared.fleet.sinks) != (before.store, before.sinks):
+                raise FleetError(
+                    f"{self._file.path}: store and sinks are opened at the start: restart `camslice run` to change them."
+                )
+            running.declare(declared.fleet, declared.placed)
+            running.problem = None
+            log.info("%s was read again", self._file.path)
+        except CamsliceError as error:
+            problem = f"the fleet file was changed and is not followed: {error}"
+            if problem != running.problem:
+                log.error("%s", problem)
+            running.problem = problem
