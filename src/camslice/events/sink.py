@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.types import StreamKey
@@ -47,4 +47,14 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Write what is queued, then stop."""
+        ...
+
+
+@runtime_checkable
+class WaitsOnDisk(Protocol):
+    """A sink whose results may wait on disk."""
+
+    @property
+    def waiting(self) -> int:
+        """How many results do so now."""
         ...

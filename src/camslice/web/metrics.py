@@ -223,6 +223,9 @@ def _process(status: FleetStatus) -> Iterator[Metric]:
     for cause, count in sorted(status.dropped_results.items()):
         dropped.add_metric([cause], count)
     yield dropped
+    yield GaugeMetricFamily(
+        "camslice_results_waiting", "Results that wait on disk for a store that is away or behind.", status.waiting_results
+    )
     yield CounterMetricFamily("camslice_restarts", "Restarts of analysis processes.", status.restarts)
     yield GaugeMetricFamily("camslice_memory_bytes", "Memory of all processes (PSS).", status.memory_mb * _BYTES_PER_MB)
     yield GaugeMetricFamily("camslice_cpu_cores", "CPU cores in use.", status.cpu_cores)

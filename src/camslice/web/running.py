@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
-from camslice.events.sink import Sink
+from camslice.events.sink import Sink, WaitsOnDisk
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.errors import FleetError
 from camslice.fleet.placement import Placed
@@ -203,6 +203,7 @@ class SupervisedFleet:
             cpu_cores=cpu_cores,
             restarts=supervisor.restarts,
             dropped_results=self._dropped(),
+            waiting_results=sum(sink.waiting for sink in self._sinks if isinstance(sink, WaitsOnDisk)),
             problems=self._problems(),
             revisions=self.placements.revisions,
             placements=self.placements.streams,

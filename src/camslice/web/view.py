@@ -130,6 +130,8 @@ class FleetStatus:
     """Sentences an operator should read now."""
     removed: Sequence[StreamStatus] = ()
     """Streams of cameras that ran and were removed. Their frames still belong to what was counted since the start."""
+    waiting_results: int = 0
+    """Results that wait on disk because the store is away or behind."""
     revisions: Revisions = NOBODY_PLACED_IT
     placements: Mapping[StreamKey, StreamPlacement] = field(default_factory=dict)
     draining: bool = False

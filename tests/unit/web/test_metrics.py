@@ -159,3 +159,9 @@ def test_no_credential_is_in_it() -> None:
 def test_names_with_quotes_and_newlines_are_escaped() -> None:
     fleet = FakeFleet(['the "gate"\nand \\ yard'])
     assert by(samples_of(fleet.status())["camslice_camera_age_seconds"], "camera") == {('the "gate"\nand \\ yard',): 0.09}
+
+
+def test_results_that_wait_for_the_store_are_counted() -> None:
+    status = busy_fleet().status()
+    assert samples_of(status)["camslice_results_waiting"][0].value == 0
+    assert samples_of(replace(status, waiting_results=1234))["camslice_results_waiting"][0].value == 1234

@@ -49,6 +49,11 @@ class FakeSink:
     def close(self) -> None: ...
 
 
+@dataclass
+class FakeSpool(FakeSink):
+    waiting: int = 0
+
+
 class Stage:
     """A supervised fleet above a supervisor that only remembers. `no_weights` makes `resolve` fail."""
 
@@ -301,3 +306,8 @@ def test_credentials_appear_nowhere() -> None:
     texts = [repr(stage.running.status()), str(page), json.dumps(stage.running.report()), str(refused.value)]
     for secret in ("bob", "hunter2", "t0psecret", "writer", "s3same"):
         assert not [text for text in texts if secret in text]
+
+
+def test_results_that_wait_on_disk_are_told_of_the_sinks_that_can_wait() -> None:
+    assert Stage("gate", sinks=[FakeSpool("store", waiting=7), FakeSink("results.jsonl")]).running.status().waiting_results == 7
+    assert Stage("gate", sinks=[FakeSink("results.jsonl")]).running.status().waiting_results == 0
