@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import benchmarks_page
+import helm_values
 from markdown_table import table
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -26,7 +27,12 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """What each generated page should say, by file name."""
-    return {"cli.md": command_line(), "fleet-yaml.md": fleet_file(), "benchmarks.md": benchmarks_page.measured()}
+    return {
+        "cli.md": command_line(),
+        "fleet-yaml.md": fleet_file(),
+        "benchmarks.md": benchmarks_page.measured(),
+        "helm-values.md": helm_values.page(),
+    }
 
 
 def command_line() -> str:
