@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts tests docs docs-serve reference protocol bench lock clean
+.PHONY: help demo test lint types contracts tests docs docs-serve reference crds protocol image bench lock clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -38,8 +38,14 @@ docs-serve: $(ENV)/.dev ## read the documentation while writing it
 reference: $(ENV)/.dev ## write the reference pages that say what the code says
 	$(BIN)/python tools/reference.py
 
+crds: $(ENV)/.dev ## write the custom resource definitions into their chart
+	$(BIN)/python tools/crds.py
+
 protocol: $(ENV)/.dev ## compile the Open Inference Protocol's messages
 	$(BIN)/python tools/protocol.py
+
+image: ## build the CPU image without a container engine (ARGS="--name registry.example/camslice:0.1.0")
+	deploy/docker/build-cpu-image $(ARGS)
 
 bench: $(ENV)/.dev ## the whole way of a frame beside bare inference (ARGS="--clip CLIP --model NAME=WEIGHTS")
 	$(BIN)/python -m benchmarks.ceiling $(ARGS)

@@ -103,7 +103,8 @@ class FleetObject:
 
 @dataclass(frozen=True, slots=True)
 class CameraObject:
-    """A Camera: a source and the rate at which it is to be analysed. `secret`: the Secret whose keys are the `${NAME}` of its
+    """A Camera: a source and the rate at which it is to be analysed. `name` is what results call it, `object_name` the object's
+    own name in the cluster (the same where a cluster allows it). `secret`: the Secret whose keys are the `${NAME}` of its
     source. `keys`: further keys as in fleet.yaml (freshness, loop, objective, ...)."""
 
     name: str
@@ -112,6 +113,9 @@ class CameraObject:
     source: str
     fps: float
     models: tuple[str, ...]
+    namespace: str = "default"
+    object_name: str = ""
+    generation: int = 0
     secret: str | None = None
     stream: StreamFormat | None = None
     fault_domain: str | None = None

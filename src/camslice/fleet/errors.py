@@ -45,6 +45,10 @@ class PlanError(CamsliceError):
     """A plan cannot be made from what was given, or a plan file cannot be read."""
 
 
+class ClusterError(CamsliceError):
+    """A cluster cannot be asked, or cannot do what is wanted, or an object in it is not sound."""
+
+
 class StoreError(CamsliceError):
     """Results cannot be written where the user wants them."""
 
