@@ -21,7 +21,7 @@ def files() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write them.
+    """Write them."""
     for name, text in files().items():
         (FOLDER / name).write_text(text)
 
