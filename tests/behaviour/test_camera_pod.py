@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import urllib.error
 import urllib.request
@@ -162,6 +164,58 @@ def test_a_revision_that_cannot_be_applied_leaves_the_one_before_running_and_the
     pod.secrets({"NOT_THERE_YET": "hunter2secret"})
     command.wait_for(lambda: runs(command, "2"))
     assert "hunter2secret" not in command.stderr()
+
+
+def test_a_change_of_the_sinks_waits_for_a_restart_and_holds_no_camera_up(pod: Pod, tmp_path: Path) -> None:
+    pod.fleet("1", [("gate", SCENE)])
+    command = pod.start()
+    command.wait_for(lambda: runs(command, "1"))
+    pod.fleet("2", [("yard", SCENE)])
+    text = (tmp_path / "fleet" / "fleet.yaml").read_text()
+    pod.files(f"{text}sinks: [{{jsonl: {tmp_path}/results.jsonl}}]\n", {"revision": "3", "epochs": {"yard/tiny": 1}})
+    wait_for_live(command, "yard")
+    command.wait_for(lambda: "restart `camslice run` to open the new ones" in probe(command, "ready").get("reason", ""))
+    assert probe(command, "ready")["revision"] == "3"
+    pod.fleet("4", [("gate", SCENE)])
+    command.wait_for(lambda: runs(command, "4"))
+
+
+def test_what_could_not_be_applied_is_tried_again(pod: Pod, tmp_path: Path) -> None:
+    pod.fleet("1", [("gate", SCENE)])
+    command = pod.start()
+    command.wait_for(lambda: runs(command, "1"))
+    text = (tmp_path / "fleet" / "fleet.yaml").read_text()
+    placement = {"revision": "2", "epochs": {"gate/tiny": 1}}
+    pod.files(text.replace("models: {", f"models: {{late: {{weights: {tmp_path}/late.onnx}}, "), placement)
+    command.wait_for(lambda: "late.onnx" in probe(command, "ready").get("reason", ""))
+    assert live(command) == {"gate"}
+    tiny_detector(tmp_path / "late.onnx", name="late")
+    command.wait_for(lambda: runs(command, "2"))
+
+
+def test_nobody_is_told_that_it_has_started_before_its_models_are_loaded(pod: Pod) -> None:
+    pod.fleet("1", [("gate", SCENE)])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = pod.start("--listen", f"0.0.0.0:{port}")
+    answers: list[tuple[int, dict]] = []
+
+    def started() -> bool:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz/started", timeout=10) as answer:
+                    answers.append((answer.status, json.load(answer)))
+            except urllib.error.HTTPError as refusal:
+                with refusal:
+                    answers.append((refusal.code, json.load(refusal)))
+        return bool(answers) and answers[-1][0] == 200
+
+    command.wait_for(started)
+    codes = [code for code, _ in answers]
+    assert codes == [503] * (len(codes) - 1) + [200]
+    assert len(codes) > 1, "the server was not there before the model was"
+    assert answers[0][1]["reason"] in {"the fleet has not begun yet", "model tiny is being loaded"}
 
 
 def test_probes_need_no_token_and_what_changes_something_does(pod: Pod) -> None:

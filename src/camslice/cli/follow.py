@@ -10,6 +10,7 @@ from camslice.cli.session import Session
 from camslice.cli.signals import Signals
 from camslice.fleet.errors import CamsliceError, FleetError
 from camslice.fleet.placement import stream_name
+from camslice.fleet.types import Fleet
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class Follower:
         self._file = file
         self._started_with = started_with
         self._signals = signals
-        self._tried_s = 0.0
+        self._failed_s: float | None = None
 
     def until_stopped(self, duration_s: float | None) -> None:
         """Returns when asked to stop, when `duration_s` is over, or when no camera will bring another frame."""
@@ -58,29 +59,37 @@ class Follower:
             self._look()
 
     def _look(self) -> None:
-        again = self._session.running.problem is not None and time.monotonic() - self._tried_s >= AGAIN_S
+        again = self._failed_s is not None and time.monotonic() - self._failed_s >= AGAIN_S
         if self._signals.take_reload() or self._file.changed() or again:
             self._declare_again()
 
     def _declare_again(self) -> None:
-        """Make the fleet what the files say now; what is wrong with them is said, and the old fleet goes on."""
-        self._tried_s = time.monotonic()
+        """Make the fleet what the files say now; what is wrong with them is said, and the old fleet goes on.
+
+        Store and sinks are opened at the start: a change of them is told, and holds nobody else up.
+        """
+        self._failed_s = None
         running = self._session.running
         declared = self._file.declared()
         running.placements.mounted(declared.placed)
         try:
             if declared.fleet is None:
                 raise declared.fault or FleetError(f"{self._file.path}: it declares no fleet.")
-            before = self._started_with.fleet
-            if before is not None and (declared.fleet.store, declared.fleet.sinks) != (before.store, before.sinks):
-                raise FleetError(
-                    f"{self._file.path}: store and sinks are opened at the start: restart `camslice run` to change them."
-                )
             running.declare(declared.fleet, declared.placed)
-            running.problem = None
             log.info("%s was read again", self._file.path)
+            self._say(self._not_followed(declared.fleet))
         except CamsliceError as error:
-            problem = f"the fleet file was changed and is not followed: {error}"
-            if problem != running.problem:
-                log.error("%s", problem)
-            running.problem = problem
+            self._failed_s = time.monotonic()
+            self._say(f"the fleet file was changed and is not followed: {error}")
+
+    def _not_followed(self, fleet: Fleet) -> str | None:
+        before = self._started_with.fleet
+        if before is None or (fleet.store, fleet.sinks) == (before.store, before.sinks):
+            return None
+        return "store or sinks of the fleet file were changed and are not followed: restart `camslice run` to open the new ones"
+
+    def _say(self, problem: str | None) -> None:
+        running = self._session.running
+        if problem is not None and problem != running.problem:
+            log.error("%s", problem)
+        running.problem = problem
