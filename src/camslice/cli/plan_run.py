@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import os
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from camslice.plan.cost.lines import CostSettings
 from camslice.plan.cost.node_price import PriceRules
 from camslice.plan.infeasible import sentence
 from camslice.plan.optimise.solve import solve
-from camslice.plan.plan import Plan
+from camslice.plan.plan import FleetFile, Plan
 from camslice.plan.plan_yaml import load_plan, plan_object, plan_text
 from camslice.plan.planner import Question
 
@@ -50,7 +52,9 @@ def run_plan(asked: Asked, *, as_json: bool) -> bool:
     with remembered_verdicts() as remembered, stderr().status("planning") as status:
         found = answer(question, solve, remembered, lambda words: status.update(f"planning: {words}"))
     if found.plan is not None:
-        _write(asked, found.plan)
+        plan = _with_fleet(asked, found.plan)
+        found = replace(found, plan=plan)
+        _write(asked, plan)
     if as_json:
         print_json(answer_object(found))
     else:
@@ -104,6 +108,13 @@ def answer_object(found: Answer) -> dict[str, object]:
         ]
         said["why"] = sentence(found.ways_out)
     return said
+
+
+def _with_fleet(asked: Asked, plan: Plan) -> Plan:
+    """The plan with where its fleet file lies, seen from where the plan will."""
+    folder = (Path() if asked.out is None else asked.out.parent).resolve()
+    path = os.path.relpath(asked.fleet.resolve(), folder)
+    return replace(plan, fleet=FleetFile(Path(path).as_posix(), hashlib.sha256(asked.fleet.read_bytes()).hexdigest()))
 
 
 def _write(asked: Asked, plan: Plan) -> None:

@@ -98,19 +98,26 @@ class NodeKind:
 
     def pods(self, contents: Contents, classes: Sequence[PlannedClass]) -> tuple[PodLoad, ...]:
         """The pods that carry these streams, those of one model together."""
-        pods: list[PodLoad] = []
-        for model in dict.fromkeys(each.model for each in classes):
-            streams = [
-                stream_load(each, decoded=bool(self.profiles[model].decode))
-                for each, count in zip(classes, contents, strict=True)
-                if each.model == model
-                for _ in range(count)
-            ]
-            if streams:
-                pods += [PodLoad(model, part, self.threads(model)) for part in self._parts(model, streams)]
-        return tuple(pods)
+        loads = {
+            index: stream_load(each, decoded=bool(self.profiles[each.model].decode))
+            for index, (each, count) in enumerate(zip(classes, contents, strict=True))
+            if count
+        }
+        return tuple(
+            PodLoad(model, tuple(loads[index] for index in part), self.threads(model))
+            for model, part in self.pod_classes(contents, classes)
+        )
 
-    def _parts(self, model: str, streams: list[StreamLoad]) -> list[tuple[StreamLoad, ...]]:
+    def pod_classes(self, contents: Contents, classes: Sequence[PlannedClass]) -> list[tuple[str, tuple[int, ...]]]:
+        """For each of `pods` its model and the class (its index) of each of its streams."""
+        pods: list[tuple[str, tuple[int, ...]]] = []
+        for model in dict.fromkeys(each.model for each in classes):
+            of_model = [index for index, each in enumerate(classes) if each.model == model for _ in range(contents[index])]
+            if of_model:
+                pods += [(model, part) for part in self._parts(model, of_model)]
+        return pods
+
+    def _parts(self, model: str, streams: list[int]) -> list[tuple[int, ...]]:
         if self.topology is Topology.POOLED:  # dealt out in turn, so that every engine has about the same load
             engines = min(self.engines(model), len(streams))
             return [tuple(streams[index::engines]) for index in range(engines)]

@@ -43,7 +43,7 @@ class PlannedClass(Strict):
 @dataclass(frozen=True, slots=True)
 class PlannedPod(Strict):
     """`count` pods on each node of a shape, alike. `cpu_m` (thousandths of a vCPU) and `memory_mb` are what one asks for;
-    `shares`: of how many shares of accelerators it takes one (0: of none)."""
+    `shares`: of how many shares of accelerators it takes one (0: of none). `contents`: its streams by class."""
 
     model: str
     count: int
@@ -51,6 +51,7 @@ class PlannedPod(Strict):
     cpu_m: int
     memory_mb: float
     shares: int
+    contents: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,14 @@ class CostLine(Strict):
 
 
 @dataclass(frozen=True, slots=True)
+class FleetFile(Strict):
+    """The fleet file that was planned. `path` begins at the plan's own folder; `sha256` of what it said."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan(Strict):
     """The cheapest fleet found, checked by simulation.
 
@@ -173,3 +182,4 @@ class Plan(Strict):
     frontier: tuple[FrontierPoint, ...] = ()
     remarks: tuple[str, ...] = ()
     catalogue: Mapping[str, str] = field(default_factory=dict)
+    fleet: FleetFile | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from camslice.fleet.types import Topology
@@ -24,22 +25,22 @@ def planned_pods(
         if count:
             streams = sum(n for other, n in zip(classes, contents, strict=True) if other.model == each.model)
             cpu_of[each.model] = cpu_of.get(each.model, 0.0) + share * count / streams
-    groups: dict[PlannedPod, int] = {}
-    for pod in kind.pods(contents, classes):
-        streams = len(pod.streams)
-        asked = PlannedPod(
-            pod.model,
-            1,
-            streams,
-            max(1, math.ceil(cpu_of[pod.model] * streams * kind.allocatable.cpu_m - _ROUNDING)),
-            round(memory_mb(kind.profiles[pod.model].memory, streams) or 0.0, 1),
-            1 if kind.shape.accelerators and kind.topology is not Topology.REMOTE else 0,
+    alike = Counter((model, tuple(sorted(Counter(part).items()))) for model, part in kind.pod_classes(contents, classes))
+    pods = []
+    for (model, held), count in alike.items():
+        streams = sum(number for _, number in held)
+        pods.append(
+            PlannedPod(
+                model,
+                count,
+                streams,
+                max(1, math.ceil(cpu_of[model] * streams * kind.allocatable.cpu_m - _ROUNDING)),
+                round(memory_mb(kind.profiles[model].memory, streams) or 0.0, 1),
+                1 if kind.shape.accelerators and kind.topology is not Topology.REMOTE else 0,
+                {classes[index].name: number for index, number in held},
+            )
         )
-        groups[asked] = groups.get(asked, 0) + 1
-    return tuple(
-        PlannedPod(each.model, count, each.streams_per_pod, each.cpu_m, each.memory_mb, each.shares)
-        for each, count in groups.items()
-    )
+    return tuple(pods)
 
 
 def why_too_full(kind: NodeKind, contents: Contents, classes: Sequence[PlannedClass]) -> str | None:
