@@ -78,6 +78,7 @@ class PlacementBook:
                 goes_on = known is not None and known.epoch == epochs.get(key)
                 now[key] = known if known is not None and goes_on else StreamPlacement(epochs.get(key), now_s)
             self._streams = now
+            self._released = {key: epoch for key, epoch in self._released.items() if key in now}
             self._without_result = {key for key, stream in now.items() if stream.first_result_at_s is None}
 
     def note(self, results: Sequence[FrameResult]) -> None:

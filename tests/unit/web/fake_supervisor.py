@@ -10,6 +10,7 @@ from camslice.fleet.types import Fleet, StreamKey
 from camslice.models.model import ModelInfo
 from camslice.stream.lives import CameraLife, ModelLife, PodStatus
 from camslice.stream.previews import PreviewPicture, Previews, previews_bytes
+from camslice.stream.pulse import ProcessPulse
 from camslice.stream.supervisor import Supervisor
 from camslice.video.camera_state import CameraState
 
@@ -42,6 +43,9 @@ class FakeSupervisor(Supervisor):
     @property
     def generation(self) -> int:
         return 1 + len(self.applied)
+
+    def pulses(self, patience_s: float = 0.0) -> list[ProcessPulse]:
+        return []
 
     def pods(self) -> list[PodStatus]:
         return []

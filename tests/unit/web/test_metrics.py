@@ -11,9 +11,11 @@ from prometheus_client.samples import Sample
 import camslice
 from camslice.fleet.accounting import Fate, FrameCounts
 from camslice.fleet.secrets import Source
-from camslice.fleet.types import CameraSpec
+from camslice.fleet.types import CameraSpec, StreamKey
+from camslice.stream.minute import MinuteWindow
 from camslice.video.camera_state import CameraState
 from camslice.web.metrics import render
+from camslice.web.placements import Revisions, StreamPlacement
 from camslice.web.view import FleetStatus
 from tests.fake_fleet import MEAN_MS, FakeFleet
 
@@ -165,3 +167,43 @@ def test_results_that_wait_for_the_store_are_counted() -> None:
     status = busy_fleet().status()
     assert samples_of(status)["camslice_results_waiting"][0].value == 0
     assert samples_of(replace(status, waiting_results=1234))["camslice_results_waiting"][0].value == 1234
+
+
+def test_a_pod_that_an_operator_gave_its_streams_tells_each_of_them_in_full() -> None:
+    fleet = busy_fleet()
+    key = StreamKey("gate", "people")
+    window = MinuteWindow()
+    for total_ms in (10.0, 20.0, 900.0):
+        window.add(0.0, total_ms, 2)
+    fleet.cameras["yard"].state = CameraState.RECONNECTING
+    status = fleet.status()
+    samples = samples_of(
+        replace(
+            status,
+            streams=[replace(status.streams[0], minute=window.read(0.0)), *status.streams[1:]],
+            engines=[replace(status.engines[0], loaded=False)],
+            revisions=Revisions("6", "7"),
+            placements={key: StreamPlacement(12, 1000.0, 1001.0, taken_over=True)},
+            draining=True,
+        )
+    )
+    assert by(samples["camslice_config_revision_info"], "revision", "mounted") == {("6", "7"): 1}
+    fates = by(samples["camslice_camera_frames_total"], "camera", "model", "fate")
+    captured = by(samples["camslice_camera_frames_captured_total"], "camera", "model")
+    for camera in ("gate", "yard"):
+        ended = sum(count for labels, count in fates.items() if labels[0] == camera)
+        assert 0 <= captured[camera, "people"] - ended <= 3
+    assert fates["gate", "people", "stale"] == 7
+    assert by(samples["camslice_camera_detections_total"], "camera")[("gate",)] == 500 * 3 + 500 // 9
+    assert by(samples["camslice_camera_latency_p95_minute_seconds"], "camera") == {("gate",): pytest.approx(0.9)}
+    assert by(samples["camslice_camera_detections_per_frame"], "camera") == {("gate",): 2.0}
+    assert by(samples["camslice_camera_live"], "camera") == {("gate",): 1, ("yard",): 0}
+    assert by(samples["camslice_camera_placement_epoch"], "camera", "model") == {("gate", "people"): 12}
+    assert by(samples["camslice_camera_taken_over"], "camera", "model") == {("gate", "people"): 1}
+    assert by(samples["camslice_model_loaded"], "model") == {("people",): 0}
+    assert by(samples["camslice_draining"]) == {(): 1}
+
+
+def test_a_fleet_that_nobody_placed_has_no_metrics_of_placements() -> None:
+    names = set(samples_of(busy_fleet().status()))
+    assert not names & {"camslice_config_revision_info", "camslice_camera_frames_total", "camslice_draining"}

@@ -14,6 +14,7 @@ import pytest
 
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.errors import FleetError, ModelError
+from camslice.fleet.placement import Placed
 from camslice.fleet.secrets import Source
 from camslice.fleet.stages import StageTimes
 from camslice.fleet.types import CameraSpec, Fleet, ModelSpec, Objective, Store, StreamKey
@@ -26,6 +27,7 @@ from camslice.stream.statistics import Statistics
 from camslice.video.camera_state import CameraState
 from camslice.web.answers import as_json
 from camslice.web.observer import Observer
+from camslice.web.placements import Revisions
 from camslice.web.running import SupervisedFleet
 from camslice.web.status_json import status_json
 from tests.unit.web.fake_supervisor import FakeSupervisor
@@ -45,6 +47,12 @@ class FakeSink:
     def offer(self, results: Sequence[FrameResult]) -> None: ...
 
     def counts(self, counts: Mapping[StreamKey, FrameCounts], at_s: float) -> None: ...
+
+    def epochs(self, epochs: Mapping[StreamKey, int]) -> None: ...
+
+    @property
+    def taken_over(self) -> frozenset[StreamKey]:
+        return frozenset()
 
     def close(self) -> None: ...
 
@@ -311,3 +319,48 @@ def test_credentials_appear_nowhere() -> None:
 def test_results_that_wait_on_disk_are_told_of_the_sinks_that_can_wait() -> None:
     assert Stage("gate", sinks=[FakeSpool("store", waiting=7), FakeSink("results.jsonl")]).running.status().waiting_results == 7
     assert Stage("gate", sinks=[FakeSink("results.jsonl")]).running.status().waiting_results == 0
+
+
+def test_a_revision_that_is_refused_is_mounted_and_not_applied() -> None:
+    stage = Stage("gate")
+    gate, yard = StreamKey("gate", "people"), StreamKey("yard", "people")
+    stage.running.place(Placed("1", {gate: 3}))
+    stage.no_weights = ModelError("model people: its weights are nowhere")
+    with pytest.raises(ModelError):
+        stage.running.declare(fleet_of("gate", "yard"), Placed("2", {gate: 3, yard: 1}))
+    assert stage.running.status().revisions == Revisions("1", "2")
+    assert not stage.running.ready().ok
+    stage.no_weights = None
+    stage.running.declare(fleet_of("gate", "yard"), Placed("2", {gate: 3, yard: 1}))
+    status = stage.running.status()
+    assert status.revisions == Revisions("2", "2")
+    assert {key: stream.epoch for key, stream in status.placements.items()} == {gate: 3, yard: 1}
+
+
+def test_a_camera_ends_when_every_stream_of_it_was_taken_over_and_others_stay() -> None:
+    stage = Stage("gate", "yard")
+    gate, yard = StreamKey("gate", "people"), StreamKey("yard", "people")
+    stage.running.place(Placed("1", {gate: 3, yard: 1}))
+    stage.running.let_go_of_what_was_taken_over()
+    assert stage.names() == ["gate", "yard"]
+    assert stage.supervisor.applied == []
+    stage.running.placements.release([gate])
+    stage.running.let_go_of_what_was_taken_over()
+    assert stage.names() == ["yard"]
+    stage.running.let_go_of_what_was_taken_over()
+    assert len(stage.supervisor.applied) == 1
+    stage.running.placements.release([yard])
+    stage.running.let_go_of_what_was_taken_over()
+    assert stage.names() == []
+    assert stage.running.placements.waits_for == frozenset()
+
+
+def test_a_camera_with_a_stream_that_nobody_took_over_stays_whole() -> None:
+    stage = Stage("gate")
+    both = replace(camera("gate"), models=("people", "cars"))
+    fleet = replace(fleet_of(models=("people", "cars")), cameras=(both,))
+    keys = [StreamKey("gate", model) for model in both.models]
+    stage.running.declare(fleet, Placed("1", dict.fromkeys(keys, 1)))
+    stage.running.placements.release(keys[:1])
+    stage.running.let_go_of_what_was_taken_over()
+    assert stage.running.fleet.cameras == (both,)
