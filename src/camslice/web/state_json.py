@@ -6,6 +6,8 @@ by model: the page of a fleet asks a pod for one camera's when somebody looks at
 
 from __future__ import annotations
 
+import struct
+import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
@@ -18,14 +20,18 @@ from camslice.fleet.types import StreamKey
 from camslice.video.camera_state import CameraState
 from camslice.web.view import EngineStatus, FleetStatus, StreamStatus
 
+_INSTANCE = uuid.uuid4().hex[:12]
+
 Stages = Mapping[str, Mapping[str, Histogram]]
 """By model, then by stage."""
 
 
 @dataclass(frozen=True, slots=True)
 class PodState:
-    """What a pod said. `cameras` maps names to state and reason; `streams` carry no stages, `removed` no stream any more."""
+    """What a pod said. `instance` is another for each start of its supervisor; `cameras` maps names to state and reason;
+    `streams` carry no stages, `removed` no stream any more."""
 
+    instance: str
     uptime_s: float
     cameras: Mapping[str, tuple[CameraState, str]]
     streams: Sequence[StreamStatus]
@@ -42,6 +48,7 @@ class PodState:
 def state_json(status: FleetStatus) -> dict[str, object]:
     """A status as JSON."""
     return {
+        "instance": _INSTANCE,
         "uptime_s": round(status.uptime_s, 3),
         "cameras": [[camera.name, str(camera.state), camera.reason] for camera in status.cameras],
         "streams": [
@@ -66,6 +73,7 @@ def read_state(read: Mapping[str, Any]) -> PodState:
     """A state from JSON. ValueError when it is none: a pod is believed in nothing that does not fit."""
     try:
         return PodState(
+            instance=str(read["instance"]),
             uptime_s=float(read["uptime_s"]),
             cameras={str(name): (CameraState(state), str(reason)) for name, state, reason in read["cameras"]},
             streams=[_stream(*stream) for stream in read["streams"]],
@@ -81,7 +89,7 @@ def read_state(read: Mapping[str, Any]) -> PodState:
             dropped_results={str(cause): int(count) for cause, count in read["dropped_results"].items()},
             problems=[str(problem) for problem in read["problems"]],
         )
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, struct.error) as error:
         raise ValueError(f"this is no state of a pod: {error!r}") from None
 
 

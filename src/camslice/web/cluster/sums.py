@@ -38,7 +38,7 @@ class Sums:
     def take(self, pod: str, state: PodState) -> None:
         """A pod said this."""
         known = self._pods.get(pod)
-        if known is not None and state.uptime_s >= known.state.uptime_s:
+        if known is not None and state.instance == known.state.instance:
             known.state = state
             return
         if known is not None:

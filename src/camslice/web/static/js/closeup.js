@@ -83,6 +83,7 @@ export class Closeup {
       analysed: `${rate(camera.analysed_fps)} of ${camera.fps} frames/s`,
       "p95, last 10 s": `${wholeMs(camera.p95_ms)} of ${wholeMs(objective.latency_ms)} allowed`,
       age: duration(camera.age_ms),
+      ...(camera.pods ? { [camera.pods.length > 1 ? "pods" : "pod"]: camera.pods.join(", ") } : {}),
       "dropped, last minute": `${share(camera.minute.drop_rate)} (${count(camera.minute.dropped)} of ${count(camera.minute.captured)})`,
       "since the start": `${count(camera.frames.captured)} captured, ${count(camera.frames.analysed)} analysed, ${count(camera.missed)} missed, ${count(camera.corrupt)} corrupt`,
     };
@@ -94,8 +95,9 @@ export class Closeup {
     const name = this.#name;
     const response = await fetch(`/api/cameras/${encodeURIComponent(name)}`).catch(() => null);
     if (!response?.ok || name !== this.#name) return;
-    const { streams } = await response.json();
-    document.getElementById("closeup-streams").replaceChildren(...streams.map((stream) => streamPart(stream, objective)));
+    const { streams, stored } = await response.json();
+    const parts = streams.map((stream) => streamPart(stream, objective));
+    document.getElementById("closeup-streams").replaceChildren(...parts, ...(stored ? [storedPart(stored)] : []));
   }
 }
 
@@ -107,4 +109,17 @@ function streamPart(stream, objective) {
   const seen = Object.entries(stream.detections).sort(([, a], [, b]) => b - a);
   const chips = seen.map(([label, number]) => make("li", {}, `${label} ${count(number)}`));
   return make("section", {}, make("h3", {}, stream.model), make("ul", { class: "chips" }, ...chips), table);
+}
+
+// What the fleet's store holds of the last hour: also of a camera whose pod is gone.
+function storedPart(stored) {
+  const part = make("section", {}, make("h3", {}, "Stored, last hour"));
+  if (stored.problem) {
+    part.append(make("p", { class: "broken" }, stored.problem));
+    return part;
+  }
+  const seen = Object.entries(stored.detections).map(([label, number]) => make("li", {}, `${label} ${count(number)}`));
+  const words = `${count(stored.captured)} captured, ${count(stored.analysed)} analysed, ${count(stored.dropped)} dropped, ${count(stored.missed)} missed; p95 ${wholeMs(stored.p95_ms)}`;
+  part.append(make("p", { class: "identity" }, words), make("ul", { class: "chips" }, ...seen));
+  return part;
 }

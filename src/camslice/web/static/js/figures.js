@@ -8,7 +8,7 @@ export function showFigures(status) {
   showObjective(objective);
   put("figure-fps", rate(fleet.analysed_fps), `frames/s of ${rate(due(status))} due`);
   put("figure-drops", share(objective.recent.drop_rate), `${share(objective.drop_rate)} allowed`, objective.recent.drop_rate > objective.drop_rate);
-  showUsd(objective, fleet);
+  showUsd(objective, fleet, status.cluster);
   const each = fleet.cameras > 0 ? `${(fleet.memory_mb / fleet.cameras).toFixed(1)} MB per camera` : "";
   put("figure-memory", `${count(Math.round(fleet.memory_mb))} MB`, each);
   put("figure-cpu", fleet.cpu_cores.toFixed(2), "cores in use");
@@ -45,12 +45,13 @@ export function latencyText({ p_all_ms, frames }) {
   return p_all_ms === null && frames > 0 ? "∞" : wholeMs(p_all_ms);
 }
 
-function showUsd(objective, fleet) {
+function showUsd(objective, fleet, cluster) {
   const card = document.getElementById("figure-usd");
   card.hidden = fleet.usd_per_camera_month === null;
   if (card.hidden) return;
   const limit = objective.usd_per_camera_month;
-  const note = limit === null ? "this machine, shared" : `${usd(limit)} allowed`;
+  const shared = cluster ? "all nodes, over the cameras that run" : "this machine, shared";
+  const note = limit === null ? shared : `${usd(limit)} allowed`;
   put("figure-usd", usd(fleet.usd_per_camera_month), note, limit !== null && fleet.usd_per_camera_month > limit);
 }
 

@@ -5,6 +5,7 @@ import { Adder } from "./adder.js";
 import { Charts } from "./charts.js";
 import { Closeup } from "./closeup.js";
 import { Connection } from "./connection.js";
+import { showCluster } from "./cluster.js";
 import { showFigures } from "./figures.js";
 import { showLink } from "./link.js";
 import { showPanels } from "./panels.js";
@@ -22,11 +23,12 @@ function show(status) {
   showFigures(status);
   wall.show(status);
   showPanels(status);
+  showCluster(status);
   closeup.show(status);
   announceChanges(status);
 }
 
-document.getElementById("add-camera").addEventListener("click", () => adder.open());
+document.getElementById("add-camera")?.addEventListener("click", () => adder.open());
 wireSwitches();
 showLink(connection);
 

@@ -5,6 +5,7 @@ import { fillTile, makeTile } from "./tile.js";
 import { write } from "./text.js";
 
 const NARROWEST = 280;
+const ROOM = 240;
 
 export class Wall {
   #connection;
@@ -14,6 +15,9 @@ export class Wall {
   #visible = new Set();
   #filter = "all";
   #wanted = "";
+  #room = ROOM;
+  #status = null;
+  #more = document.getElementById("more");
   #observer = new IntersectionObserver((entries) => this.#seeWhatIsVisible(entries), { rootMargin: "120px" });
 
   constructor(connection, open) {
@@ -25,6 +29,11 @@ export class Wall {
     }
     document.getElementById("search").addEventListener("input", (event) => {
       this.#wanted = event.target.value.trim().toLowerCase();
+      this.#room = ROOM;
+      this.#select();
+    });
+    this.#more.addEventListener("click", () => {
+      this.#room += ROOM;
       this.#select();
     });
     document.addEventListener("visibilitychange", () => this.#watch());
@@ -34,12 +43,7 @@ export class Wall {
   }
 
   show(status) {
-    const names = new Set(status.cameras.map((camera) => camera.name));
-    for (const [name, tile] of this.#tiles) if (!names.has(name)) this.#drop(name, tile);
-    for (const camera of status.cameras) {
-      if (!this.#tiles.has(camera.name)) this.#list.append(this.#adopt(camera.name, makeTile(camera.name)));
-      fillTile(this.#tiles.get(camera.name), camera, status.objective);
-    }
+    this.#status = status;
     const troubled = status.cameras.filter((camera) => camera.troubles.length > 0).length;
     write(document.getElementById("count-all"), String(status.cameras.length));
     write(document.getElementById("count-trouble"), String(troubled));
@@ -75,28 +79,38 @@ export class Wall {
     this.#select();
   }
 
+  // Tiles are made for what is shown, and of that for the first few hundred: a browser carries those, but not thousands.
   #select() {
-    let shown = 0;
-    for (const [name, tile] of this.#tiles) {
-      const fits = name.toLowerCase().includes(this.#wanted) && (this.#filter === "all" || "trouble" in tile.dataset);
-      tile.hidden = !fits;
-      if (fits) shown += 1;
-    }
+    const { cameras, objective } = this.#status;
+    const fits = cameras.filter((camera) => this.#isWanted(camera));
+    const shown = fits.slice(0, this.#room);
+    const names = new Set(shown.map((camera) => camera.name));
+    for (const [name, tile] of this.#tiles) if (!names.has(name)) this.#drop(name, tile);
+    const tiles = shown.map((camera) => this.#tiles.get(camera.name) ?? this.#adopt(camera.name, makeTile(camera.name)));
+    shown.forEach((camera, place) => fillTile(tiles[place], camera, objective));
+    if (tiles.some((tile, place) => this.#list.children[place] !== tile)) this.#list.replaceChildren(...tiles);
     const empty = document.getElementById("empty");
-    empty.hidden = shown > 0;
+    empty.hidden = shown.length > 0;
     write(empty, this.#nothing());
+    this.#more.hidden = shown.length === fits.length;
+    write(this.#more, `Show more (${fits.length - shown.length} of ${fits.length} cameras are not on this page)`);
     this.#fit();
   }
 
+  #isWanted(camera) {
+    const called = camera.name.toLowerCase().includes(this.#wanted);
+    return called && (this.#filter === "all" || camera.troubles.length > 0);
+  }
+
   #nothing() {
-    if (this.#tiles.size === 0) return "No cameras yet. Add one to begin.";
+    if (this.#status.cameras.length === 0) return this.#status.cluster ? "No cameras yet." : "No cameras yet. Add one to begin.";
     if (this.#wanted !== "") return `No camera here is called “${this.#wanted}”.`;
     return "No camera is in trouble.";
   }
 
   // The fewest columns with which every tile is on the screen at once; where that cannot be, tiles are as small as they may be.
   #fit() {
-    const tiles = [...this.#tiles.values()].filter((tile) => !tile.hidden);
+    const tiles = [...this.#tiles.values()];
     if (tiles.length === 0) return;
     const gap = parseFloat(getComputedStyle(this.#list).columnGap);
     const width = this.#list.clientWidth + gap;
