@@ -40,8 +40,10 @@ class PodShape:
 
 @dataclass(frozen=True, slots=True)
 class NodeShape:
-    """`nodes` nodes of one instance type that carry the same pods. `fallback`: other types for which the plan holds a verified
-    shape with at least as much room, taken when there is no capacity."""
+    """`nodes` nodes of one instance type that carry the same pods. `partition`: how MIG cuts its cards.
+
+    `fallback`: other types for which the plan holds a verified shape with at least as much room, for want of capacity.
+    """
 
     name: str
     instance_type: str
@@ -52,6 +54,7 @@ class NodeShape:
     usd_per_hour: float
     pods: tuple[PodShape, ...]
     p95_ms: float | None = None
+    partition: str | None = None
     fallback: tuple[str, ...] = ()
 
 
@@ -96,7 +99,7 @@ class FleetObject:
     weights: WeightsFrom = field(default_factory=WeightsFrom)
     usd_per_month: float | None = None
     spare_nodes: int = 0
-    max_per_fault_domain: int | None = None
+    cameras_per_node: int | None = None
     degrade: bool = False
     grace_s: int = 60
 
@@ -118,7 +121,6 @@ class CameraObject:
     generation: int = 0
     secret: str | None = None
     stream: StreamFormat | None = None
-    fault_domain: str | None = None
     keys: Mapping[str, object] = field(default_factory=dict)
     placement: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     """From its status: model to (shard, epoch), where its streams were placed last."""

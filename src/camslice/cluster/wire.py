@@ -46,7 +46,7 @@ def fleet_of(manifest: Mapping[str, Any]) -> FleetObject:
         weights=WeightsFrom() if weights is None else WeightsFrom(weights.claim, weights.image, weights.url, weights.fetcher),
         usd_per_month=keys.usd_per_month,
         spare_nodes=keys.spare_nodes,
-        max_per_fault_domain=keys.max_per_fault_domain,
+        cameras_per_node=keys.cameras_per_node,
         degrade=keys.degrade,
         grace_s=keys.grace_seconds,
     )
@@ -70,7 +70,6 @@ def camera_of(manifest: Mapping[str, Any]) -> CameraObject:
         generation=metadata.get("generation", 0),
         secret=None if keys.secret_ref is None else keys.secret_ref.name,
         stream=_format(keys.stream),
-        fault_domain=keys.fault_domain,
         keys={key: value for key, value in further.items() if value is not None and value != "all"},
         placement={each["model"]: (each.get("shard", ""), int(each.get("epoch", 0))) for each in placed},
     )
@@ -102,7 +101,7 @@ def fleet_manifest(fleet: FleetObject) -> Manifest:
         )
         or None,
         "spare_nodes": fleet.spare_nodes or None,
-        "max_per_fault_domain": fleet.max_per_fault_domain,
+        "cameras_per_node": fleet.cameras_per_node,
         "degrade": fleet.degrade or None,
         "grace_seconds": None if fleet.grace_s == FleetSpecKeys.model_fields["grace_seconds"].default else fleet.grace_s,
         "usd_per_month": fleet.usd_per_month,
@@ -127,7 +126,6 @@ def camera_manifest(camera: CameraObject) -> Manifest:
             "fps": camera.fps,
             "models": list(camera.models),
             "secret_ref": None if camera.secret is None else {"name": camera.secret},
-            "fault_domain": camera.fault_domain,
             "stream": None if camera.stream is None else _format_manifest(camera.stream),
             **camera.keys,
         }
@@ -179,6 +177,7 @@ def _shape(keys: ShapeKeys) -> NodeShape:
         keys.usd_per_hour,
         tuple(_pod(each) for each in keys.pods),
         keys.p95_ms,
+        keys.partition,
         tuple(keys.fallback),
     )
 
@@ -203,6 +202,7 @@ def _shape_manifest(shape: NodeShape) -> Manifest:
             "topology": shape.topology.value,
             "usd_per_hour": shape.usd_per_hour,
             "p95_ms": shape.p95_ms,
+            "partition": shape.partition,
             "fallback": list(shape.fallback) or None,
             "pods": [_pod_manifest(each) for each in shape.pods],
         }

@@ -132,6 +132,7 @@ def _fleet(keys: FleetKeys, document: Document, base_dir: Path, environ: Mapping
         store=store,
         sinks=tuple(JsonlSink(resolved(sink.jsonl, base_dir, environ)) for sink in keys.sinks),
         planning=planning(keys.planning),
+        camera_networks=tuple(keys.network.cameras),
     )
 
 

@@ -268,6 +268,16 @@ class SinkKeys(Keys):
     ]
 
 
+class NetworkKeys(Keys):
+    """Where pods in a cluster may connect to. `run` takes no notice of it."""
+
+    cameras: Annotated[
+        list[Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=64)]],
+        Field(max_length=64, description="Networks (CIDR) of cameras whose sources hold host names and not addresses."),
+        Allowed("a list of networks, such as [10.20.0.0/16]"),
+    ] = Field(default_factory=list)
+
+
 class FleetKeys(Keys):
     """A fleet of cameras, the models that analyse them, and what is demanded of it all."""
 
@@ -315,3 +325,4 @@ class FleetKeys(Keys):
         Allowed("a list such as [{jsonl: results.jsonl}]"),
     ] = Field(default_factory=list)
     planning: Annotated[PlanningKeys, Allowed("keys such as regions, or leave it out")] = PlanningKeys()
+    network: Annotated[NetworkKeys, Allowed("{cameras: [10.20.0.0/16]}, or leave it out")] = NetworkKeys()

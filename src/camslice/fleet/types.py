@@ -239,6 +239,8 @@ class Fleet:
     store: Store | None = None
     sinks: tuple[JsonlSink, ...] = ()
     planning: Planning = Planning()
+    camera_networks: tuple[str, ...] = ()
+    """Where a cluster's cameras with host names may be (CIDR)."""
 
     def camera(self, name: str) -> CameraSpec:
         """The camera of that name; KeyError if there is none."""

@@ -30,7 +30,7 @@ def fleets(draw: some.DrawFn) -> FleetObject:
         models=(ModelObject("people", {"weights": "yolox-nano", "max_batch": 4}, draw(some.sampled_from([None, "ab" * 32]))),),
         shapes=(
             NodeShape(
-                "g4dn-1", "g4dn.2xlarge", "us-east-1", "on_demand", 3, Topology.SLICED, 0.752, pods, 108.0, ("g5.xlarge",)
+                "g4dn-1", "g4dn.2xlarge", "us-east-1", "on_demand", 3, Topology.SLICED, 0.752, pods, 108.0, None, ("g5.xlarge",)
             ),
         ),
         image="camslice:1",
@@ -39,7 +39,7 @@ def fleets(draw: some.DrawFn) -> FleetObject:
         weights=draw(some.sampled_from([WeightsFrom(), WeightsFrom(claim="models"), WeightsFrom(url="s3://b", fetcher="aws")])),
         usd_per_month=draw(some.none() | some.floats(0, 1e6)),
         spare_nodes=draw(some.integers(0, 2)),
-        max_per_fault_domain=draw(some.none() | some.integers(1, 9)),
+        cameras_per_node=draw(some.none() | some.integers(1, 9)),
         degrade=draw(some.booleans()),
         grace_s=draw(some.sampled_from([60, 30])),
     )
@@ -62,7 +62,6 @@ def test_a_fleet_survives_the_way_to_the_cluster_and_back(fleet: FleetObject) ->
         namespace=some.just("cameras"),
         secret=some.sampled_from([None, "gate"]),
         stream=some.sampled_from([None, HD]),
-        fault_domain=some.sampled_from([None, "north"]),
         keys=some.sampled_from([{}, {"freshness": "latest"}, {"playback_fps": 12.5, "loop": False}]),
     )
 )

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from camslice.fleet.spec_keys import CameraKeys, ModelKeys, ObjectiveKeys
+from camslice.fleet.spec_keys import CameraKeys, ModelKeys, NetworkKeys, ObjectiveKeys
 from camslice.fleet.spec_planning import StreamKeys
 from camslice.fleet.spec_values import NUMBER, Allowed, Keys, Name, Positive, Text
 
@@ -54,16 +54,6 @@ class WeightsKeys(Keys):
     ] = None
 
 
-class NetworkKeys(Keys):
-    """Where pods may connect to."""
-
-    cameras: Annotated[
-        list[Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=64)]],
-        Field(max_length=64, description="Networks (CIDR) of cameras whose sources hold host names."),
-        Allowed("a list of networks, such as [10.20.0.0/16]"),
-    ] = Field(default_factory=list)
-
-
 class SlotKeys(Keys):
     """Room for streams that the plan's simulation held."""
 
@@ -94,6 +84,7 @@ class ShapeKeys(Keys):
     purchase: Literal["on_demand", "reserved", "spot", "owned"] = "on_demand"
     nodes: Annotated[int, Field(ge=1, le=10_000)]
     topology: _Topology
+    partition: Annotated[Text | None, Field(max_length=32, description="How MIG cuts cards, such as 1g.5gb.")] = None
     usd_per_hour: _Size
     p95_ms: Annotated[_Size | None, Field(description="What the plan predicts.")] = None
     fallback: Annotated[
@@ -123,9 +114,9 @@ class FleetSpecKeys(Keys):
     store: StoreRefKeys | None = None
     weights: WeightsKeys | None = None
     spare_nodes: Annotated[_Count, Field(description="Nodes that stand by.")] = 0
-    max_per_fault_domain: Annotated[
+    cameras_per_node: Annotated[
         Annotated[int, Field(ge=1, le=100_000)] | None,
-        Field(description="At most so many cameras of a fault domain on one node."),
+        Field(description="The most cameras that the failure of one node may take."),
     ] = None
     degrade: Annotated[
         bool, Field(description="Run a camera that finds no room at its rate at the fastest rate that has room.")
@@ -149,9 +140,6 @@ class CameraSpecKeys(Keys):
     fps: Annotated[float, Field(gt=0, le=240, description="Frames per second to analyse."), NUMBER]
     models: Annotated[list[Name], Field(min_length=1, max_length=16, description="The models that analyse it.")]
     secret_ref: SecretKeys | None = None
-    fault_domain: Annotated[
-        Name | None, Field(description="Cameras that must not all be lost at once share one, such as a building.")
-    ] = None
     stream: StreamKeys | None = None
     loop: bool | None = None
     playback_fps: Annotated[Annotated[float, Field(gt=0, le=1000), NUMBER] | None, Field()] = None
