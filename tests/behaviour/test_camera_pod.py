@@ -65,6 +65,7 @@ class Pod:
             *("run", str(self._fleet / "fleet.yaml"), "--listen", "0.0.0.0:0", "--token-file", "token"),
             *("--json", "--store", store, *arguments),
             CAMSLICE_SECRETS_DIR=str(self._secrets),
+            CAMSLICE_SHM_DIR="/dev/shm",
             CAMSLICE_LOG="info",
         )
         self._started.append(command)

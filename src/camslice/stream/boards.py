@@ -21,13 +21,20 @@ class Boards:
         """
         self.ledger_region = SharedRegion.create("ledger", ledger_bytes(MAX_STREAMS))
         try:
-            self.previews_region = SharedRegion.create("previews", previews_bytes(MAX_STREAMS), previews_bytes(streams))
+            self.previews_region = SharedRegion.create("previews", previews_bytes(MAX_STREAMS), previews_bytes(max(1, streams)))
         except BaseException:
             self.ledger_region.close()
             raise
         self.ledger = Ledger(self.ledger_region.buffer)
         self.previews = Previews(self.previews_region.buffer)
         self.rows = Rows(self.ledger)
+
+    def reserve(self, streams: int) -> None:
+        """So many streams are there by now, those that end still among them. Raises MachineError when there is no room.
+
+        A folder for shared memory that is full ends whoever writes to it, so room is taken before there is a writer.
+        """
+        self.previews_region.reserve(previews_bytes(min(streams, MAX_STREAMS)))
 
     def retire(self, key: StreamKey) -> None:
         """The stream is gone: its counts are kept, its row is free."""

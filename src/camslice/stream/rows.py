@@ -45,6 +45,11 @@ class Rows:
         return self._rows.get(key)
 
     @property
+    def in_use(self) -> list[StreamKey]:
+        """Streams that have a row."""
+        return list(self._rows)
+
+    @property
     def full(self) -> bool:
         """Whether there is no row to be had just now."""
         return not self._free

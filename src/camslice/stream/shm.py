@@ -23,6 +23,8 @@ class SharedRegion:
         self.descriptor = descriptor
         self.size = size
         self._map = mmap.mmap(descriptor, size)
+        self._folder: Path | None = None
+        self._reserved = size
 
     @classmethod
     def create(cls, name: str, size: int, expected: int | None = None) -> SharedRegion:
@@ -30,16 +32,31 @@ class SharedRegion:
 
         Raises MachineError when the folder for it lacks the room.
         """
-        folder = os.environ.get("CAMSLICE_SHM_DIR")
-        if folder is not None or not hasattr(os, "memfd_create"):
-            descriptor = _unlinked_file(Path(folder or tempfile.gettempdir()), size if expected is None else expected)
+        named = os.environ.get("CAMSLICE_SHM_DIR")
+        folder = Path(named or tempfile.gettempdir()) if named is not None or not hasattr(os, "memfd_create") else None
+        room = size if expected is None else expected
+        if folder is not None:
+            descriptor = _unlinked_file(folder, room)
         else:
             try:
                 descriptor = os.memfd_create(f"camslice-{name}", os.MFD_CLOEXEC)
             except OSError as error:
                 raise MachineError(f"shared memory cannot be had: {error.strerror}; raise the limit (ulimit -n).") from error
         os.ftruncate(descriptor, size)
-        return cls(descriptor, size)
+        region = cls(descriptor, size)
+        region._folder, region._reserved = folder, room
+        return region
+
+    def reserve(self, expected: int) -> None:
+        """So many bytes will be written to by now. Raises MachineError when the folder lacks the room."""
+        if self._folder is None or expected <= self._reserved:
+            return
+        _refuse_without_room(self._folder, expected - self._reserved)
+        try:
+            os.posix_fallocate(self.descriptor, 0, expected)
+        except OSError as error:
+            raise MachineError(f"shared memory: {self._folder}: {error.strerror}; enlarge it.") from error
+        self._reserved = expected
 
     @property
     def buffer(self) -> memoryview:
@@ -55,12 +72,7 @@ class SharedRegion:
 
 def _unlinked_file(folder: Path, size: int) -> int:
     try:
-        free = shutil.disk_usage(folder).free
-        if free < size:
-            raise MachineError(
-                f"shared memory: {folder} has {free / 1e6:.0f} MB free and {size / 1e6:.0f} MB are needed; "
-                "enlarge it or set CAMSLICE_SHM_DIR to another folder."
-            )
+        _refuse_without_room(folder, size)
         descriptor, path = tempfile.mkstemp(prefix="camslice-", dir=folder)
         Path(path).unlink()
         # Now, and not when it is written to: memory that lacks then kills whoever writes.
@@ -70,3 +82,12 @@ def _unlinked_file(folder: Path, size: int) -> int:
             f"shared memory: cannot use {folder}: {error.strerror}; set CAMSLICE_SHM_DIR to a folder that can be written."
         ) from error
     return descriptor
+
+
+def _refuse_without_room(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise MachineError(
+            f"shared memory: {folder} has {free / 1e6:.0f} MB free and {size / 1e6:.0f} MB are needed; "
+            "enlarge it or set CAMSLICE_SHM_DIR to another folder."
+        )

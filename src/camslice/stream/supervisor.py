@@ -133,6 +133,8 @@ class Supervisor:
                 if getattr(fleet, what) != getattr(before.fleet, what):
                     raise FleetError(f"{what} holds for the whole run: restart `camslice run` to change it.")
             _checked_size(fleet)
+            wanted = {StreamKey(camera.name, model) for camera in fleet.cameras for model in camera.models}
+            self._boards.reserve(len(wanted.union(self._boards.rows.in_use)))
             self._advise(fleet)
             orders = replace(before, fleet=fleet, models=dict(models), generation=before.generation + 1)
             self._crew.give(orders)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,22 @@ def test_the_room_asked_for_follows_the_fleet(tmp_path: Path, monkeypatch: pytes
     too_many = Usage.free // previews_bytes(1) + 1
     with pytest.raises(MachineError, match="are needed"):
         Boards(too_many)
+
+
+def test_room_for_streams_that_come_later_is_taken_before_anybody_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMSLICE_SHM_DIR", str(tmp_path))
+    boards = Boards(0)
+    assert taken_bytes(boards) < previews_bytes(2)
+    boards.reserve(3)
+    assert taken_bytes(boards) >= previews_bytes(3)
+    monkeypatch.setattr("camslice.stream.shm.shutil.disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 10**9, 1000))
+    boards.reserve(3)
+    with pytest.raises(MachineError, match=r"has 0 MB free and 1 MB are needed"):
+        boards.reserve(4)
+    boards.close()
+
+
+def taken_bytes(boards: Boards) -> int:
+    return 512 * os.fstat(boards.previews_region.descriptor).st_blocks
