@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Command] = {
     "catalogue": Command("camslice.cli.catalogue:app", "List, renew and check instance types and their prices."),
     "simulate": Command("camslice.cli.simulate:simulate", "Simulate one node of a plan, or a machine under a load."),
     "fit": Command("camslice.cli.fit:fit", "Fit the simulator to a published or measured table of pods."),
+    "render": Command("camslice.cli.render:render", "Write what a plan asks of a Kubernetes cluster."),
     "probe": Command("camslice.cli.probe:probe", "Find out what each camera sends, as plans need it."),
     "serve": Command("camslice.cli.serve:serve", "Serve models over the Open Inference Protocol."),
     "web": Command("camslice.cli.web:web", "Serve the page and API of a cluster's fleet."),

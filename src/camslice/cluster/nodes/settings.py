@@ -1,0 +1,20 @@
+"""What nodes need that no plan knows: the cluster they join."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """`role`: the IAM role of nodes. `node_class_kind`: group and kind of Karpenter's node class (a test cluster has its own).
+
+    `disk_gb` as the plan's cost counts it.
+    """
+
+    cluster_name: str = "camslice"
+    role: str = "KarpenterNodeRole-camslice"
+    ami_alias: str = "al2023@latest"
+    disk_gb: int = 20
+    node_class_group: str = "karpenter.k8s.aws"
+    node_class_kind: str = "EC2NodeClass"

@@ -1,0 +1,107 @@
+"""What a cluster cannot do, each in one sentence that says what to do instead."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+from camslice.cluster.objects import NodeShape
+from camslice.fleet.types import Backend, CameraSpec, Fleet, Topology
+from camslice.plan.catalogue.catalogue import Catalogue
+from camslice.plan.plan import Plan
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_REMOTE = re.compile(r"^(rtsp|rtsps|http|https|scene)://", re.IGNORECASE)
+_PLAIN_PASSWORD = re.compile(r"^[a-zA-Z]+://[^/@$]*:[^/@$]+@")
+
+
+def refusals(
+    plan: Plan, declared: Fleet, shapes: Sequence[NodeShape], catalogue: Catalogue, *, files_found: bool
+) -> Iterator[str]:
+    """Sentences; none where the cluster can do all of it. `files_found`: pods are told where weights that are files lie."""
+    if not plan.nodes:
+        yield "the plan holds no nodes: nothing was feasible; plan again with what its output says would have to give."
+        return
+    planned = {name for node in plan.nodes for held in node.placements for name in held}
+    declared_streams = {f"{camera.name}/{model}" for camera in declared.cameras for model in camera.models}
+    if planned != declared_streams:
+        odd = sorted(planned ^ declared_streams)[0]
+        yield f"the plan and the fleet do not hold the same streams (such as {odd}); plan again."
+    for camera in declared.cameras:
+        yield from _of_camera(camera, declared)
+    for name, model in declared.models.items():
+        if model.backend in (Backend.OIP, Backend.ULTRALYTICS):
+            engine = model.backend.value
+            yield f"model {name}: engine {engine} is not deployed to a cluster; name weights for openvino or onnxruntime."
+        elif "/" in model.weights and not files_found:
+            yield (
+                f"model {name}: no pod can see the file {model.weights}; say where pods find it with --weights-claim, "
+                "--weights-image or --weights-url, or name a model of the model list."
+            )
+    for shape in shapes:
+        yield from _of_shape(shape, declared, catalogue)
+    if declared.store is not None and declared.store.url.startswith("sqlite"):
+        yield "store: a SQLite file ends with its pod; write a postgresql:// address, or no store."
+
+
+def source_variables(template: str) -> tuple[str, ...]:
+    """The `${NAME}` of a source."""
+    return tuple(dict.fromkeys(_VARIABLE.findall(template)))
+
+
+def _of_camera(camera: CameraSpec, declared: Fleet) -> Iterator[str]:
+    template = camera.source.template
+    if not _REMOTE.match(template) and not template.startswith("${"):
+        yield (
+            f"camera {camera.name}: no pod can see {camera.source.redacted}; a camera in a cluster is an rtsp://, http(s):// "
+            "or scene:// address."
+        )
+        return
+    if _PLAIN_PASSWORD.match(template):
+        yield (
+            f"camera {camera.name}: its password is written in the fleet file; write ${{NAME}} instead, and keep the password "
+            "in a Secret."
+        )
+    host = _host(template)
+    if host is not None and not _is_address(host) and not declared.camera_networks:
+        yield (
+            f"camera {camera.name}: {host} is a host name, which a network policy cannot name; write its address, or the "
+            "cameras' network as network: {cameras: [10.20.0.0/16]}."
+        )
+
+
+def _host(template: str) -> str | None:
+    """The host of an address; None where there is none, or it is known to the Secret alone."""
+    if template.startswith(("scene://", "${")):
+        return None
+    host = urlsplit(_VARIABLE.sub("x", template)).hostname
+    return None if host is None or "${" in template.rpartition("@")[2].partition("/")[0] else host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _of_shape(shape: NodeShape, declared: Fleet, catalogue: Catalogue) -> Iterator[str]:
+    machine = catalogue.find(shape.instance_type)
+    accelerator = machine.accelerator
+    if shape.topology is Topology.MIG and not (accelerator and accelerator.mig_profiles):
+        card = "no accelerator" if accelerator is None else accelerator.name
+        yield f"shape {shape.name}: {shape.instance_type} has {card}, which MIG cannot cut; plan with sliced or pooled."
+    limit = machine.pod_limit_prefix if declared.planning.prefix_delegation else machine.pod_limit
+    if limit is not None:
+        system = catalogue.pods_of_system(declared.planning.system_pods).count_on(machine)
+        pods = sum(pod.count for pod in shape.pods)
+        if pods + system > limit:
+            yield (
+                f"shape {shape.name}: {pods} pods and {system} of the system are more than the {limit} that a "
+                f"{shape.instance_type} may hold; plan again, or with planning: {{prefix_delegation: true}}."
+            )
+    if shape.purchase == "owned":
+        yield f"shape {shape.name}: {shape.instance_type} is your own, which Karpenter cannot buy; plan with rented types."
