@@ -32,17 +32,31 @@ class _ClusterCollector(Collector):
         build = GaugeMetricFamily("camslice_build_info", "Which camslice this is; always 1.", labels=["version"])
         build.add_metric([camslice.__version__], 1)
         yield build
-        counted = Counter(str(camera.state) for camera in self._status.cameras)
-        cameras = GaugeMetricFamily("camslice_fleet_cameras", "Cameras of the fleet by state.", labels=["state"])
-        for state in (*CameraState, *PlacementState):
-            cameras.add_metric([state.value], counted[state.value])
-        yield cameras
         facts = self._status.cluster
+        fleet = "" if facts is None else facts.fleet
+        counted = Counter(str(camera.state) for camera in self._status.cameras)
+        cameras = GaugeMetricFamily("camslice_fleet_cameras", "Cameras of the fleet by state.", labels=["fleet", "state"])
+        for state in (*CameraState, *PlacementState):
+            cameras.add_metric([fleet, state.value], counted[state.value])
+        yield cameras
         if facts is None:
             return
-        yield GaugeMetricFamily("camslice_fleet_pods", "Camera pods of the fleet.", facts.pods)
-        yield GaugeMetricFamily("camslice_fleet_pods_answering", "Camera pods that answer the page.", facts.pods_answering)
-        conditions = GaugeMetricFamily("camslice_fleet_condition", "1 while a condition of the fleet holds.", labels=["type"])
+        yield _of_fleet("pods", "Camera pods of the fleet.", fleet, facts.pods)
+        yield _of_fleet("pods_answering", "Camera pods that answer the page.", fleet, facts.pods_answering)
+        conditions = GaugeMetricFamily(
+            "camslice_fleet_condition", "1 while a condition of the fleet holds.", labels=["fleet", "type"]
+        )
         for condition in facts.conditions:
-            conditions.add_metric([condition.type], condition.holds is True)
+            conditions.add_metric([fleet, condition.type], condition.holds is True)
         yield conditions
+        usd, budget_usd = facts.usd_per_camera_month, self._status.fleet.objective.usd_per_camera_month
+        if usd is not None:
+            yield _of_fleet("usd_per_camera_month", "The fleet's cost shared by its cameras that run.", fleet, usd)
+        if budget_usd is not None:
+            yield _of_fleet("budget_usd_per_camera_month", "What a camera may cost by the objective.", fleet, budget_usd)
+
+
+def _of_fleet(name: str, documentation: str, fleet: str, value: float) -> Metric:
+    family = GaugeMetricFamily(f"camslice_fleet_{name}", documentation, labels=["fleet"])
+    family.add_metric([fleet], value)
+    return family

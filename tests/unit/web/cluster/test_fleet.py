@@ -229,8 +229,11 @@ def test_the_page_changes_nothing_and_says_who_does(fleet: ClusterFleet, cluster
         assert 'id="add-camera"' not in page, "what cannot be done is not offered"
         assert client.get("/healthz").text == "ok\n"
         metrics = client.get("/metrics").text
-        assert 'camslice_fleet_cameras{state="live"} 1.0' in metrics
-        assert "camslice_fleet_pods_answering 1.0" in metrics
+        assert 'camslice_fleet_cameras{fleet="site",state="live"} 1.0' in metrics
+        assert 'camslice_fleet_pods_answering{fleet="site"} 1.0' in metrics
+        assert 'camslice_fleet_condition{fleet="site",type="Ready"} 1.0' in metrics
+        assert 'camslice_fleet_usd_per_camera_month{fleet="site"} 55.0' in metrics
+        assert 'camslice_fleet_budget_usd_per_camera_month{fleet="site"} 30.0' in metrics
         assert "camslice_frames_captured" not in metrics, "pods tell their own frames"
         report = client.get("/api/report").json()
         assert report["fleet"] == {"namespace": "video", "name": "site"}
