@@ -42,6 +42,8 @@ def troubles_of(
         return [Trouble(TroubleKind.STATE, camera.reason or f"the camera is {camera.state}")]
     if camera.state is not CameraState.LIVE:
         return []
+    if camera.reason:
+        return [Trouble(TroubleKind.STATE, camera.reason)]
     found = [
         Trouble(TroubleKind.STALLED, sentence) if (sentence := _stalled(camera, streams)) else None,
         Trouble(TroubleKind.LATENCY, sentence) if (sentence := _late(streams, objective)) else None,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx2 as httpx
-from lightkube import Client, KubeConfig
+import yaml
+from lightkube import Client, KubeConfig, operators
 from lightkube.core.exceptions import ApiError, ConfigError, LoadResourceError
 from lightkube.generic_resource import create_namespaced_resource
 
@@ -26,7 +27,7 @@ _CAMERAS = create_namespaced_resource(GROUP, VERSION, CAMERA_KIND, CAMERA_PLURAL
 _PODS = create_namespaced_resource("", "v1", "Pod", "pods")
 _WATCH_S = 240
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
-_ODD = (KeyError, TypeError, ValueError, AttributeError)
+_ODD = (CamsliceError, KeyError, TypeError, ValueError, AttributeError)
 
 Seen = TypeVar("Seen")
 
@@ -38,10 +39,11 @@ def connect(kubeconfig: Path | None, namespace: str | None) -> KubeCluster:
         client: Client = Client(config=config.get(), field_manager="camslice-web", timeout=httpx.Timeout(10.0))
         # Else a watch waits for ever on a server that vanished without a word; a living one ends it after _WATCH_S.
         client._client._watch_timeout.read = _WATCH_S + 30.0
-    except (ConfigError, LoadResourceError, OSError) as error:
+    except (ConfigError, LoadResourceError, OSError, yaml.YAMLError, *_ODD) as error:
         where = f"--kubeconfig {kubeconfig}: " if kubeconfig is not None else ""
+        why = str(error) if isinstance(error, ConfigError | LoadResourceError | OSError) else "the kubeconfig file is none"
         raise CamsliceError(
-            f"{where}there is no cluster to show ({redact(str(error))}); run this inside one, name a kubeconfig file with "
+            f"{where}there is no cluster to show ({redact(why)}); run this inside one, name a kubeconfig file with "
             "--kubeconfig, or show one machine's fleet with `camslice run`."
         ) from None
     return KubeCluster(client, namespace or client.namespace)
@@ -54,9 +56,9 @@ class KubeCluster:
         self._client = client
         self._namespace = namespace
         self._ending = threading.Event()
-        self._fleets = _Watched(self, _FLEETS, {})
-        self._cameras = _Watched(self, _CAMERAS, {})
-        self._pods = _Watched(self, _PODS, {FLEET: None})
+        self._fleets = _Watched(self, _FLEETS, {}, fleet_seen)
+        self._cameras = _Watched(self, _CAMERAS, {}, camera_seen)
+        self._pods = _Watched(self, _PODS, {FLEET: operators.exists()}, pod_seen)
         self._kinds = (self._fleets, self._cameras, self._pods)
 
     def start(self) -> None:
@@ -68,15 +70,14 @@ class KubeCluster:
 
     def look(self) -> ClusterLook:
         """What is known now."""
-        fleets = _read(self._fleets.objects(), fleet_seen)
-        uids = {fleet.uid: fleet.name for fleet in fleets}
-        pods = _read(self._pods.objects(), lambda found: pod_seen(found, uids))
+        fleets = self._fleets.seen()
+        uids = {fleet.uid for fleet in fleets}
         problems = [kind.problem for kind in self._kinds if kind.problem is not None]
         return ClusterLook(
             namespace=self._namespace,
             fleets=tuple(fleets),
-            cameras=tuple(sorted(_read(self._cameras.objects(), camera_seen), key=lambda camera: camera.name)),
-            pods=tuple(pod for pod in pods if pod is not None),
+            cameras=tuple(sorted(self._cameras.seen(), key=lambda camera: camera.name)),
+            pods=tuple(pod for pod in self._pods.seen() if pod.owner in uids),
             problem=problems[0] if problems else None,
         )
 
@@ -85,23 +86,24 @@ class KubeCluster:
         self._ending.set()
 
 
-class _Watched:
-    """All objects of a kind in the namespace. Thread-safe."""
+class _Watched(Generic[Seen]):
+    """All objects of a kind in the namespace, as values. Thread-safe."""
 
-    def __init__(self, cluster: KubeCluster, kind: Any, labels: dict[str, Any]) -> None:
+    def __init__(self, cluster: KubeCluster, kind: Any, labels: dict[str, Any], parse: Callable[[Object], Seen | None]) -> None:
         self._cluster = cluster
         self._kind = kind
         self._labels = labels or None
+        self._parse = parse
         self._lock = threading.Lock()
-        self._objects: dict[str, Object] = {}
+        self._seen: dict[str, Seen] = {}
         self._version: str | None = None
         self.problem: str | None = None
         self.thread = threading.Thread(target=self._run, name=f"watch {kind.__name__}", daemon=True)
 
-    def objects(self) -> list[Object]:
+    def seen(self) -> list[Seen]:
         """Those there are."""
         with self._lock:
-            return list(self._objects.values())
+            return list(self._seen.values())
 
     def list_once(self) -> None:
         """Read all of them. Raises CamsliceError."""
@@ -112,9 +114,9 @@ class _Watched:
 
     def _list(self) -> None:
         found = self._cluster._client.list(self._kind, namespace=self._cluster._namespace, labels=self._labels)
-        objects = {one.metadata.name: one.to_dict() for one in found}
+        read = {one.metadata.name: self._read(one) for one in found}
         with self._lock:
-            self._objects = objects
+            self._seen = {name: seen for name, seen in read.items() if seen is not None}
             self._version = found.resourceVersion
         self.problem = None
 
@@ -150,27 +152,26 @@ class _Watched:
         self.problem = None
         if event not in {"ADDED", "MODIFIED", "DELETED"}:
             return
+        name, seen = one.metadata.name, None if event == "DELETED" else self._read(one)
         with self._lock:
-            if event == "DELETED":
-                self._objects.pop(one.metadata.name, None)
+            if seen is None:
+                self._seen.pop(name, None)
             else:
-                self._objects[one.metadata.name] = one.to_dict()
+                self._seen[name] = seen
             self._version = one.metadata.resourceVersion
+
+    def _read(self, one: Any) -> Seen | None:
+        """What an object is; None for one that is not understood, which is told once for each of its versions."""
+        try:
+            return self._parse(one.to_dict())
+        except _ODD as error:
+            logger.warning("%s %s is not understood: %s", self._kind.__name__, one.metadata.name, redact(str(error)))
+            return None
 
     def _tell(self, problem: str) -> None:
         if problem != self.problem:
             logger.warning("the cluster %s", problem)
         self.problem = problem
-
-
-def _read(objects: Iterable[Object], parse: Callable[[Object], Seen]) -> list[Seen]:
-    read = []
-    for found in objects:
-        try:
-            read.append(parse(found))
-        except _ODD as error:
-            logger.warning("%s is not understood: %r", (found.get("metadata") or {}).get("name"), error)
-    return read
 
 
 def _expired(error: Exception) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from camslice.cluster.names import FLEET, FLEET_KIND, GROUP, ROLE, SHARD
+from camslice.cluster.wire import camera_of, fleet_of
 from camslice.fleet.secrets import redact_address
-from camslice.fleet.types import Objective
 from camslice.web.cluster.seen import CameraSeen, FleetSeen, PodSeen
 from camslice.web.view import Condition
 
@@ -18,47 +18,41 @@ _GOOD_WHEN_TRUE = frozenset({"Ready", "WithinObjective"})
 
 
 def fleet_seen(found: Object) -> FleetSeen:
-    """A CameraFleet. KeyError, TypeError or ValueError when it is none."""
-    metadata, spec, status = found["metadata"], found["spec"], found.get("status") or {}
-    objective = spec.get("objective") or {}
+    """A CameraFleet. ClusterError, KeyError, TypeError or ValueError when it is none."""
+    fleet, status = fleet_of(found), found.get("status") or {}
     return FleetSeen(
-        name=metadata["name"],
-        namespace=metadata["namespace"],
-        uid=metadata["uid"],
-        objective=Objective(
-            latency_ms=float(objective["latencyMs"]),
-            percentile=float(objective.get("percentile", 95.0)),
-            drop_rate=float(objective.get("dropRate", 0.01)),
-            usd_per_camera_month=_number(objective.get("usdPerCameraMonth")),
-        ),
-        models={str(model["name"]): str(model.get("weights", "")) for model in spec.get("models") or ()},
+        name=fleet.name,
+        namespace=fleet.namespace,
+        uid=fleet.uid,
+        objective=fleet.objective,
+        models={model.name: str(model.keys.get("weights", "")) for model in fleet.models},
         conditions=tuple(_condition(one) for one in status.get("conditions") or ()),
-        usd_per_month=_number(spec.get("usdPerMonth")),
+        usd_per_month=fleet.usd_per_month,
         usd_per_camera_month=_number(status.get("usdPerCameraMonth")),
     )
 
 
 def camera_seen(found: Object) -> CameraSeen:
-    """A Camera. KeyError, TypeError or ValueError when it is none."""
-    metadata, spec, status = found["metadata"], found["spec"], found.get("status") or {}
+    """A Camera. ClusterError, KeyError, TypeError or ValueError when it is none."""
+    camera, status = camera_of(found), found.get("status") or {}
     return CameraSeen(
-        name=metadata["name"],
-        fleet=str(spec["fleet"]),
-        source=redact_address(str(spec["source"])),
-        fps=float(spec["fps"]),
-        models=tuple(str(model) for model in spec["models"]),
-        state=str(status.get("state") or "").lower(),
+        name=camera.name,
+        fleet=camera.fleet,
+        source=redact_address(camera.source),
+        fps=camera.fps,
+        models=camera.models,
+        state=str(status.get("state") or ""),
         reason=str(status.get("reason") or ""),
-        shards=_shards(status),
+        shards={model: shard for model, (shard, _) in camera.placement.items()},
     )
 
 
-def pod_seen(found: Object, fleet_uids: Mapping[str, str]) -> PodSeen | None:
-    """A camera pod that belongs to one of these fleets (uid to name), or None: a label alone makes no pod a fleet's."""
+def pod_seen(found: Object) -> PodSeen | None:
+    """A camera pod that a CameraFleet owns, or None: a label alone makes no pod a fleet's."""
     metadata, status = found["metadata"], found.get("status") or {}
     labels = metadata.get("labels") or {}
-    owners = [fleet_uids.get(owner.get("uid")) for owner in metadata.get("ownerReferences") or () if _is_fleet(owner)]
-    if labels.get(ROLE) != "camera" or labels.get(FLEET) not in owners:
+    owners = [owner for owner in metadata.get("ownerReferences") or () if _is_fleet(owner)]
+    if labels.get(ROLE) != "camera" or not owners or owners[0].get("name") != labels.get(FLEET):
         return None
     ready = any(one.get("type") == "Ready" and one.get("status") == "True" for one in status.get("conditions") or ())
     return PodSeen(
@@ -69,6 +63,7 @@ def pod_seen(found: Object, fleet_uids: Mapping[str, str]) -> PodSeen | None:
         address=str(status.get("podIP") or ""),
         ready=ready,
         reason="" if ready else _why_not_ready(metadata, status),
+        owner=str(owners[0]["uid"]),
     )
 
 
@@ -81,12 +76,6 @@ def _condition(found: Object) -> Condition:
     holds = {"True": True, "False": False}.get(str(found.get("status")))
     bad = holds is (kind not in _GOOD_WHEN_TRUE)
     return Condition(kind, holds, str(found.get("reason") or ""), str(found.get("message") or ""), bad)
-
-
-def _shards(status: Object) -> Mapping[str, str]:
-    """By model, as the status says where its streams are."""
-    streams: Sequence[Object] = status.get("streams") or ()
-    return {str(one["model"]): str(one.get("shard") or "") for one in streams if "model" in one}
 
 
 def _why_not_ready(metadata: Object, status: Object) -> str:

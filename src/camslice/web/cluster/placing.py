@@ -47,6 +47,8 @@ class Placing:
         state, reason = min(((state, reason) for _, state, reason in found), key=lambda one: _WORST_FIRST.index(one[0]))
         if camera.state == PlacementState.REFUSED:
             state, reason = PlacementState.REFUSED, camera.reason or "there is no room for it in which the objective holds"
+        if camera.state == "degraded" and state is CameraState.LIVE:
+            reason = camera.reason or "it is analysed at a lower rate than asked for"
         return CameraStatus(camera.name, camera.source, camera.fps, camera.models, state, reason, pods)
 
     def streams(self, camera: CameraSeen, sums: Sums) -> list[StreamStatus]:

@@ -40,7 +40,10 @@ class CameraSeen:
 
 @dataclass(frozen=True, slots=True)
 class PodSeen:
-    """A camera pod of a fleet. `address` is its own in the cluster, '' while it has none; `reason` why it does not run."""
+    """A camera pod of a fleet. `address` is its own in the cluster, '' while it has none; `reason` why it does not run.
+
+    `owner`: the uid of the CameraFleet that owns it.
+    """
 
     name: str
     uid: str
@@ -49,6 +52,7 @@ class PodSeen:
     address: str
     ready: bool
     reason: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
