@@ -223,6 +223,12 @@ def _process(status: FleetStatus) -> Iterator[Metric]:
     for cause, count in sorted(status.dropped_results.items()):
         dropped.add_metric([cause], count)
     yield dropped
+    refused = CounterMetricFamily(
+        "camslice_results_refused", "Results not written because another pod has the stream or wrote them.", labels=["cause"]
+    )
+    for cause, count in sorted(status.refused_results.items()):
+        refused.add_metric([cause], count)
+    yield refused
     yield GaugeMetricFamily(
         "camslice_results_waiting", "Results that wait on disk for a store that is away or behind.", status.waiting_results
     )

@@ -16,6 +16,8 @@ def placement_json(look: Look) -> dict[str, object]:
         "revision": status.revisions.applied,
         "mounted_revision": status.revisions.mounted,
         "draining": status.draining,
+        "refused_results": dict(status.refused_results),
+        "waiting_results": status.waiting_results,
         "streams": [_stream(stream, look) for stream in status.streams],
     }
 

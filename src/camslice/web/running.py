@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from camslice.events.sink import Sink, WaitsOnDisk
+from camslice.events.store.epochs import REPEATED, TAKEN_OVER
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.errors import FleetError
 from camslice.fleet.placement import Placed
@@ -25,6 +26,8 @@ from camslice.web.health import Verdict, live, ready, started
 from camslice.web.placements import PlacementBook
 from camslice.web.previews import PreviewDesk
 from camslice.web.view import CameraStatus, EngineStatus, FleetStatus, Preview, StreamStatus
+
+_NOTHING_IS_MISSING = frozenset({TAKEN_OVER, REPEATED})
 
 
 class SupervisedFleet:
@@ -207,6 +210,7 @@ class SupervisedFleet:
             problems=self._problems(),
             revisions=self.placements.revisions,
             placements=self.placements.streams,
+            refused_results=self._left_out(refused=True),
             draining=self.draining,
         )
 
@@ -271,10 +275,15 @@ class SupervisedFleet:
         return None if newest is None else max(0.0, (now_s - newest) * 1000.0)
 
     def _dropped(self) -> dict[str, int]:
-        dropped = {f"{sink.name}: {cause}": count for sink in self._sinks for cause, count in sink.dropped.items()}
+        dropped = self._left_out(refused=False)
         if self._supervisor.dropped_results:
             dropped["outbox: full"] = self._supervisor.dropped_results
         return dropped
+
+    def _left_out(self, *, refused: bool) -> dict[str, int]:
+        """What sinks did not write, by cause: `refused`, since another pod had, or lost."""
+        counted = [(sink.name, cause, count) for sink in self._sinks for cause, count in sink.dropped.items()]
+        return {f"{name}: {cause}": count for name, cause, count in counted if (cause in _NOTHING_IS_MISSING) is refused}
 
     def _problems(self) -> list[str]:
         models = [f"model {name}: {life.problem}" for name, life in self._supervisor.models().items() if life.problem]

@@ -134,6 +134,8 @@ class FleetStatus:
     """Results that wait on disk because the store is away or behind."""
     revisions: Revisions = NOBODY_PLACED_IT
     placements: Mapping[StreamKey, StreamPlacement] = field(default_factory=dict)
+    refused_results: Mapping[str, int] = field(default_factory=dict)
+    """Results that were not written because another pod had written them or has the stream: nothing is missing."""
     draining: bool = False
     """It was told to end, and goes on until its streams were taken over."""
     cluster: ClusterFacts | None = None

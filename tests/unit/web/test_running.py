@@ -364,3 +364,12 @@ def test_a_camera_with_a_stream_that_nobody_took_over_stays_whole() -> None:
     stage.running.placements.release(keys[:1])
     stage.running.let_go_of_what_was_taken_over()
     assert stage.running.fleet.cameras == (both,)
+
+
+def test_results_that_another_pod_has_written_are_not_lost() -> None:
+    store = FakeSink("store", {"taken over": 4, "stored by the placement before": 1, "spool full": 2})
+    stage = Stage("gate", sinks=[store])
+    status = stage.running.status()
+    assert status.refused_results == {"store: taken over": 4, "store: stored by the placement before": 1}
+    assert status.dropped_results == {"store: spool full": 2}
+    assert stage.running.report()["dropped_results"] == {"store: spool full": 2}
