@@ -20,6 +20,7 @@ class FakeApiServer:
         self._objects: dict[str, dict[str, dict[str, Any]]] = {"camerafleets": {}, "cameras": {}, "pods": {}}
         self._version = 10
         self._lock = threading.Lock()
+        self._happened: list[tuple[str, dict[str, Any]]] = []
         self._watchers: list[tuple[str, queue.Queue[dict[str, Any] | None]]] = []
         self._port = 0
         self.start()
@@ -91,13 +92,19 @@ class FakeApiServer:
             items = [*self._objects[plural].values()]
             return {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": str(self._version)}, "items": items}
 
-    def watch(self, plural: str) -> queue.Queue[dict[str, Any] | None]:
+    def watch(self, plural: str, since: int) -> queue.Queue[dict[str, Any] | None]:
+        """What happened since that version, and what happens from now on."""
         events: queue.Queue[dict[str, Any] | None] = queue.Queue()
         with self._lock:
+            for watched, event in self._happened:
+                if watched == plural and int(event["object"]["metadata"]["resourceVersion"]) > since:
+                    events.put(event)
             self._watchers.append((plural, events))
         return events
 
     def _send(self, plural: str, event: dict[str, Any]) -> None:
+        if event["type"] != "ERROR":
+            self._happened.append((plural, event))
         for watched, events in self._watchers:
             if watched == plural:
                 events.put(event)
@@ -120,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
             }
             self._answer(status, message)
         elif "watch" in query:
-            self._stream(plural)
+            self._stream(plural, int(query["resourceVersion"][0]))
         else:
             self._answer(200, self.owner.list(plural))
 
@@ -135,8 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _stream(self, plural: str) -> None:
-        events = self.owner.watch(plural)
+    def _stream(self, plural: str, since: int) -> None:
+        events = self.owner.watch(plural, since)
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
