@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from camslice.events.store.sink import StoreSink
@@ -23,6 +24,7 @@ from camslice.models.detections import Detections
 from camslice.stream.results import FrameResult
 from tests.behaviour.test_run_command import Command
 from tests.kubelet import mount
+from tests.postgres_server import PostgresServer
 from tests.rtsp import RtspServer, need_rtsp_server
 from tests.tiny_detector import tiny_detector
 
@@ -40,16 +42,19 @@ class Pod:
         self._root = folder
         self._fleet, self._secrets = folder / "fleet", folder / "secrets"
         self._started: list[Command] = []
+        folder.mkdir(exist_ok=True)
         tiny_detector(folder / "tiny.onnx")
         (folder / "token").write_text(TOKEN + "\n")
         self.secrets({})
 
-    def fleet(self, revision: str, cameras: Sequence[Camera], *, epochs: Mapping[str, int] | None = None) -> None:
+    def fleet(
+        self, revision: str, cameras: Sequence[Camera], *, epochs: Mapping[str, int] | None = None, more: str = ""
+    ) -> None:
         lines = "".join(f"  - {{name: {name}, source: '{source}', fps: 10, model: tiny}}\n" for name, source in cameras)
         self.files(
             "objective: {latency_ms: 5000, drop_rate: 0.5}\n"
             f"models: {{tiny: {{weights: {self._root / 'tiny.onnx'}}}}}\n"
-            f"cameras:{' []' if not cameras else ''}\n{lines}",
+            f"{more}cameras:{' []' if not cameras else ''}\n{lines}",
             {"revision": revision, "epochs": epochs or {f"{name}/tiny": 1 for name, _ in cameras}},
         )
 
@@ -59,11 +64,11 @@ class Pod:
     def secrets(self, values: Mapping[str, str]) -> None:
         mount(self._secrets, values, at_ns=SAME_TIME)
 
-    def start(self, *arguments: str, store: str = "none") -> Command:
+    def start(self, *arguments: str, store: str | None = "none") -> Command:
         command = Command(
             self._root,
             *("run", str(self._fleet / "fleet.yaml"), "--listen", "0.0.0.0:0", "--token-file", "token"),
-            *("--json", "--store", store, *arguments),
+            *("--json", *(["--store", store] if store else []), *arguments),
             CAMSLICE_SECRETS_DIR=str(self._secrets),
             CAMSLICE_SHM_DIR="/dev/shm",
             CAMSLICE_LOG="info",
@@ -353,6 +358,50 @@ def test_a_pod_that_is_to_end_ends_when_the_store_has_seen_newer_placements(pod:
     code, _ = command.end()
     assert code == 0, command.stderr()
     assert "every stream was taken over" in command.stderr()
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+def test_two_pods_hand_a_camera_over_through_the_store_without_an_operator(server: PostgresServer, tmp_path: Path) -> None:
+    pods = [Pod(tmp_path / name) for name in ("old", "new")]
+    try:
+        for epoch, placed in enumerate(pods, 1):
+            placed.secrets({"STORE_URL": server.url})
+            placed.fleet("1", [("gate", SCENE)], epochs={"gate/tiny": epoch}, more='store: "${STORE_URL}"\n')
+        old = pods[0].start("--drain", "120", store=None)
+        old.wait_for(lambda: len(captured_us(server)) == 1)
+        old.process.send_signal(signal.SIGTERM)
+        old.wait_for(lambda: status(old)["draining"])
+        new = pods[1].start(store=None)
+        assert old.end()[0] == 0
+        assert "every stream was taken over" in old.stderr()
+        new.wait_for(lambda: len(captured_us(server)) == 2)
+        new.process.send_signal(signal.SIGTERM)
+        assert new.end()[0] == 0
+        by_run = captured_us(server)
+    finally:
+        for placed in pods:
+            placed.end()
+    first, second = sorted(by_run.values())
+    assert first[-1] < second[0], "what both pods analysed is stored once"
+    assert second[0] - first[-1] < 2_000_000, "the camera was away while one pod followed the other"
+
+
+def captured_us(server: PostgresServer) -> dict[int, list[int]]:
+    """When the stored frames of each run were captured, in order."""
+    found: dict[int, list[int]] = {}
+    with contextlib.suppress(psycopg.errors.UndefinedTable):
+        for run, at_us in server.query("SELECT run_id, captured_us FROM frames ORDER BY captured_us"):
+            found.setdefault(int(str(run)), []).append(int(str(at_us)))
+    return found
 
 
 def test_nobody_who_takes_over_is_waited_for_longer_than_told(pod: Pod) -> None:
