@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 import yaml
 
 import camslice
+from camslice.cli.main import COMMANDS
 from camslice.cluster import names
 from tests.cluster.helm import CHARTS, NAMESPACE, HelmError, Object, helm, of_kind, one, pods_of, rendered
 from tests.unit.deploy.recipes import ROOT
@@ -69,6 +72,21 @@ def test_pods_may_do_nothing_that_they_need_not(chart: str, values: dict[str, An
             assert not any("privileged" in part for part in allowed), name
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod["spec"]), name
         assert not any("hostPath" in volume for volume in pod["spec"].get("volumes", [])), name
+
+
+@pytest.mark.parametrize("values", [{}, EVERYTHING, {"web.fleet": "yard"}])
+def test_pods_are_started_with_options_that_their_commands_have(values: dict[str, Any]) -> None:
+    started = 0
+    for name, pod in pods_of(rendered("camslice", values)).items():
+        for container in pod["spec"]["containers"]:
+            command, *options = container.get("args", [None])
+            if command is not None:
+                module, _, function = COMMANDS[command].where.partition(":")
+                taken = inspect.signature(getattr(importlib.import_module(module), function)).parameters
+                for option in options:
+                    assert option.partition("=")[0].removeprefix("--").replace("-", "_") in taken, f"{name}: {option}"
+                started += 1
+    assert started == 2
 
 
 def test_pods_of_other_names_are_not_selected() -> None:

@@ -22,29 +22,36 @@ from typing import Any
 import pytest
 import yaml
 
+from camslice.cluster.objects import FleetObject, ModelObject, NodeShape, PodShape, Slot
+from camslice.cluster.wire import fleet_manifest
+from camslice.fleet.types import Objective, Topology
 from tests.cluster.containers import TOOLS
 from tests.cluster.helm import CHARTS, HelmError, Object, as_options, helm, rendered
 from tests.cluster.test_helm_chart import EVERYTHING
+from tests.docs_blocks import ROOT, blocks
 
-FLEET = {
-    "apiVersion": "camslice.dev/v1alpha1",
-    "kind": "CameraFleet",
-    "metadata": {"name": "yard"},
-    "spec": {"objective": {"latencyMs": 500}, "models": [{"name": "people", "weights": "yolox-nano"}]},
-}
+_POD = PodShape("cameras", 1, 500, 300.0, 1, (Slot("people", 5.0, 2),))
+_SHAPE = NodeShape("a", "g4dn.xlarge", "us-east-1", "on_demand", 1, Topology.SLICED, 0.526, (_POD,))
+_MODEL = ModelObject("people", {"weights": "yolox-nano"})
 _COUNT = itertools.count(1)
+
+
+def fleet_in(namespace: str) -> Object:
+    """A CameraFleet as the API server takes it."""
+    image = "localhost/camslice:0.1.0"
+    return dict(fleet_manifest(FleetObject("yard", namespace, "", 0, Objective(), (_MODEL,), (_SHAPE,), image)))
 
 
 class Cluster:
     """What these tests ask of a control plane."""
 
     def __init__(self, plane: Any, namespace: str) -> None:
-        self._plane = plane
+        self.plane = plane
         self.namespace = namespace
         self._environment = {"KUBECONFIG": str(plane.kubeconfig)}
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        said: str = self._plane.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
+        said: str = self.plane.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
         return said
 
     def objects(self, *kinds: str, everywhere: bool = False) -> list[Object]:
@@ -219,7 +226,7 @@ def test_nothing_is_left_after_an_uninstallation(cluster: Cluster, hook_pods: Ho
 def test_an_uninstallation_is_refused_while_there_is_a_fleet(cluster: Cluster, hook_pods: HookPods) -> None:
     before = cluster.resources()
     cluster.install("camslice", "camslice")
-    cluster.apply(FLEET)
+    cluster.apply(fleet_in(cluster.namespace))
     made = cluster.resources() - before
     with pytest.raises(HelmError, match=r"camslice-has-no-fleets.* Failed"):
         cluster.helm("uninstall", "camslice")
@@ -231,7 +238,7 @@ def test_an_uninstallation_is_refused_while_there_is_a_fleet(cluster: Cluster, h
 
 
 def test_the_kinds_are_not_removed_from_under_a_fleet_of_another_namespace(cluster: Cluster, hook_pods: HookPods) -> None:
-    cluster.kubectl("apply", "--namespace", "default", "--server-side", "-f", "-", stdin=yaml.safe_dump(FLEET))
+    cluster.plane.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(fleet_in("default")))
     with pytest.raises(HelmError, match=r"kinds-have-no-fleets.* Failed"):
         cluster.helm("uninstall", "kinds")
     assert "default/yard" in hook_pods.said[0]
@@ -269,3 +276,29 @@ def gone(cluster: Cluster, names: set[str], patience_s: float = 30) -> set[str]:
             return left
         time.sleep(0.5)
     return set()
+
+
+def test_the_commands_of_the_page_on_installing_work_one_after_the_other(kinds: Any, tmp_path: Path) -> None:
+    """Those of helm and kubectl, on a checkout, with the fleets' namespace that the page names."""
+    cluster = Cluster(kinds, "cameras")
+    environment = os.environ | {"KUBECONFIG": str(kinds.kubeconfig), "PATH": f"{TOOLS}:{os.environ['PATH']}"}
+    page = ROOT / "docs" / "how-to" / "install-on-kubernetes.md"
+    commands = [command for block in blocks(page) for command in block.commands]
+    commands.insert(commands.index("helm history camslice --namespace cameras"), WATCH)
+    assert {command.split()[0] for command in commands} == {"helm", "kubectl"}
+    hook_pods: HookPods | None = None
+    try:
+        for command in commands:
+            done = subprocess.run(
+                ["bash", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+            )
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}\n{hook_pods and hook_pods.said}"
+            if hook_pods is None:
+                hook_pods = HookPods(cluster, tmp_path)
+    finally:
+        if hook_pods is not None:
+            hook_pods.close()
+        kinds.kubectl("delete", "namespace", "cameras", "--wait=false")
+
+
+WATCH = next(block.commands[0] for block in blocks(ROOT / "docs" / "how-to" / "watch-a-cluster.md") if block.commands)

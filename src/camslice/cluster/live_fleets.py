@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from camslice.cluster.names import API_VERSION, FLEET_KIND, FLEET_PLURAL, GROUP, VERSION
 from camslice.fleet.errors import CamsliceError
 
 _SHOWN = 10
+_PASSING = frozenset({408, 429})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,9 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--namespace", help="look in this one")
     where.add_argument("--all-namespaces", action="store_true", help="look in all")
+    parser.add_argument(
+        "--patience", type=float, default=60.0, metavar="S", help="ask a cluster that is busy or away for so long"
+    )
     asked = parser.parse_args(arguments)
     try:
-        fleets = live_fleets(asked.namespace)
+        fleets = patiently(lambda: live_fleets(asked.namespace), asked.patience)
     except CamsliceError as error:
         sys.stderr.write(f"camslice: {error}\n")
         return error.exit_code
@@ -35,10 +40,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class AwayError(CamsliceError):
+    """The cluster is busy or does not answer: it may when it is asked again."""
+
+
+def patiently(
+    look: Callable[[], list[tuple[str, str]]],
+    patience_s: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[tuple[str, str]]:
+    """What `look` finds; one that raises AwayError is tried again every second for `patience_s`, then that is raised."""
+    deadline_s = clock() + patience_s
+    while True:
+        try:
+            return look()
+        except AwayError:
+            if clock() >= deadline_s:
+                raise
+            sleep(1.0)
+
+
 def live_fleets(namespace: str | None) -> list[tuple[str, str]]:
     """Namespace and name of each CameraFleet, in one namespace or (None) in all; none where the kind is unknown.
 
-    The cluster is that of the pod's service account or of KUBECONFIG. Raises CamsliceError when it cannot be asked.
+    The cluster is that of the pod's service account or of KUBECONFIG. Raises CamsliceError when it cannot be asked, AwayError
+    when it can perhaps later: a kind that was made a moment ago is answered with 429 for a while.
     """
     try:
         import httpx2 as httpx
@@ -55,11 +82,12 @@ def live_fleets(namespace: str | None) -> list[tuple[str, str]]:
     except httpx.HTTPStatusError as error:
         if error.response.status_code == 404:
             return []
-        raise CamsliceError(f"the cluster does not list {API_VERSION} {FLEET_PLURAL}: {error}") from None
+        kind_of = AwayError if error.response.status_code in _PASSING or error.response.is_server_error else CamsliceError
+        raise kind_of(f"the cluster does not list {API_VERSION} {FLEET_PLURAL}: {error}") from None
     except ConfigError as error:
         raise CamsliceError(f"no cluster is configured ({error}); name one in KUBECONFIG.") from None
     except httpx.HTTPError as error:
-        raise CamsliceError(f"the cluster does not answer: {error or type(error).__name__}") from None
+        raise AwayError(f"the cluster does not answer: {error or type(error).__name__}") from None
 
 
 def refusal(fleets: Sequence[tuple[str, str]]) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from camslice.cluster.live_fleets import live_fleets, main, refusal
+from camslice.cluster.live_fleets import AwayError, live_fleets, main, patiently, refusal
+from camslice.fleet.errors import CamsliceError
 
 
 class FakeApiServer(ThreadingHTTPServer):
@@ -104,7 +105,7 @@ def test_a_cluster_that_is_away_or_unnamed_is_not_taken_for_an_empty_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     point_at("http://127.0.0.1:9", tmp_path, monkeypatch)
-    assert main(["--namespace", "shop"]) == 2
+    assert main(["--namespace", "shop", "--patience", "0"]) == 2
     assert "does not answer" in capsys.readouterr().err
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     assert main(["--namespace", "shop"]) == 2
@@ -117,3 +118,35 @@ def test_of_many_fleets_the_first_are_named() -> None:
     assert "shop/f9 and 2 more" in said
     assert "shop/f10" not in said
     assert "1 CameraFleet is still there: shop/one; remove it" in refusal([("shop", "one")])
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_cluster_that_is_busy_is_asked_again(api: FakeApiServer, status: int) -> None:
+    api.status = status
+    with pytest.raises(AwayError):
+        live_fleets("shop")
+
+    slept: list[float] = []
+
+    def recovers(pause_s: float) -> None:
+        slept.append(pause_s)
+        if len(slept) == 3:
+            api.status, api.body = 200, fleets("yard")
+
+    assert patiently(lambda: live_fleets("shop"), 60.0, lambda: sum(slept), recovers) == [("shop", "yard")]
+    assert slept == [1.0, 1.0, 1.0]
+
+
+def test_patience_ends(api: FakeApiServer) -> None:
+    api.status = 503
+    slept: list[float] = []
+    with pytest.raises(AwayError):
+        patiently(lambda: live_fleets("shop"), 5.0, lambda: sum(slept), slept.append)
+    assert sum(slept) == 5.0
+
+
+def test_what_waiting_does_not_mend_is_told_at_once(api: FakeApiServer) -> None:
+    api.status = 403
+    api.body = json.dumps({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no", "code": 403})
+    with pytest.raises(CamsliceError, match="no"):
+        patiently(lambda: live_fleets("shop"), 60.0, sleep=lambda _: pytest.fail("it was waited for"))
