@@ -16,6 +16,7 @@ from camslice.events import writer
 from camslice.events.store.batches import Run, frame_batch
 from camslice.events.store.database import open_database
 from camslice.events.store.retention import Limits
+from camslice.events.store.rows import RowWriter
 from camslice.events.store.sink import StoreSink
 from camslice.events.store.spool.place import SpoolPlace
 from camslice.events.store.tables import Tables
@@ -106,6 +107,33 @@ def test_pods_that_race_for_a_stream_store_each_frame_once_and_nothing_of_an_old
         for epoch in set(pod.written.values()):
             of_epoch = [sequence for sequence, written in pod.written.items() if written == epoch]
             assert of_epoch == list(range(of_epoch[0], of_epoch[-1] + 1)), "a placement loses nothing in the middle"
+
+
+@pytest.mark.parametrize(("first_epoch", "second_epoch", "stored_of_second"), [(5, 6, [10, 11, 12, 13, 14]), (6, 5, [])])
+def test_who_waited_for_another_pods_first_frames_sees_them(
+    server: PostgresServer, first_epoch: int, second_epoch: int, stored_of_second: list[int]
+) -> None:
+    """Both are the first that ever placed the stream, and the second has to wait until the first has committed."""
+    databases = [open_database(server.url, writing=True) for _ in range(3)]
+    Tables(databases[2], Limits(36500.0, 4096.0), Run("plain", 0)).frames(frame_batch(Run("plain", 0), [(made(-9), None)]))
+    first, second = RowWriter(databases[0]), Tables(databases[1], Limits(36500.0, 4096.0), Run("second", 0))
+    admitted: list[int] = []
+
+    def write() -> None:
+        rows = second.frames(frame_batch(Run("second", 0), [(made(n), second_epoch) for n in range(5, 15)])).rows
+        admitted.extend(row.sequence for row in rows)
+
+    waiting = threading.Thread(target=write)
+    with databases[0].begin() as connection:
+        first.frames(connection, frame_batch(Run("first", 0), [(made(n), first_epoch) for n in range(10)]))
+        waiting.start()
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE '%placements%'"
+        wait_for(lambda: server.query(query) == [(1,)], "the second to wait")
+    waiting.join()
+    assert admitted == stored_of_second == stored(server, "second")
+    assert server.query("SELECT epoch FROM placements") == [(6,)]
+    for database in databases:
+        database.close()
 
 
 def test_a_pod_that_is_going_away_hears_that_its_stream_was_taken_over(server: PostgresServer) -> None:
