@@ -12,7 +12,7 @@ from camslice.fleet.types import Backend, CameraSpec, Fleet, Topology
 from camslice.plan.catalogue.catalogue import Catalogue
 from camslice.plan.plan import Plan
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _REMOTE = re.compile(r"^(rtsp|rtsps|http|https|scene)://", re.IGNORECASE)
 _PLAIN_PASSWORD = re.compile(r"^[a-zA-Z]+://[^/@$]*:[^/@$]+@")
 
@@ -48,7 +48,7 @@ def refusals(
 
 def source_variables(template: str) -> tuple[str, ...]:
     """The `${NAME}` of a source."""
-    return tuple(dict.fromkeys(_VARIABLE.findall(template)))
+    return tuple(dict.fromkeys(VARIABLE.findall(template)))
 
 
 def _of_camera(camera: CameraSpec, declared: Fleet) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _host(template: str) -> str | None:
     """The host of an address; None where there is none, or it is known to the Secret alone."""
     if template.startswith(("scene://", "${")):
         return None
-    host = urlsplit(_VARIABLE.sub("x", template)).hostname
+    host = urlsplit(VARIABLE.sub("x", template)).hostname
     return None if host is None or "${" in template.rpartition("@")[2].partition("/")[0] else host
 
 

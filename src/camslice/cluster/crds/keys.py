@@ -12,7 +12,7 @@ from pydantic import Field
 
 from camslice.fleet.spec_keys import CameraKeys, ModelKeys, NetworkKeys, ObjectiveKeys
 from camslice.fleet.spec_planning import StreamKeys
-from camslice.fleet.spec_values import NUMBER, Allowed, Keys, Name, Positive, Text
+from camslice.fleet.spec_values import NUMBER, Allowed, Keys, Name, Text
 
 _Count = Annotated[int, Field(ge=0, le=100_000), Allowed("a whole number from 0 to 100000")]
 _Size = Annotated[float, Field(ge=0), NUMBER, Allowed("a number of at least 0")]
@@ -70,7 +70,7 @@ class PodShapeKeys(Keys):
     role: Literal["camera", "engine"] = "camera"
     count: Annotated[int, Field(ge=1, le=1000, description="On each node.")]
     cpu_m: Annotated[int, Field(ge=1, le=1_000_000, description="Thousandths of a vCPU that one asks for.")]
-    memory_mb: Annotated[Positive, Field(description="Megabytes (10^6) that one asks for.")]
+    memory_mb: Annotated[_Size, Field(description="Megabytes (10^6) that one asks for; 0: nobody measured it.")]
     shares: Annotated[int, Field(ge=0, le=1000, description="Of how many shares of accelerators it takes one; 0: of none.")]
     slots: Annotated[list[SlotKeys], Field(max_length=MOST_SLOTS)] = Field(default_factory=list)
 
