@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -14,7 +17,10 @@ import yaml
 import camslice
 from camslice.cli.main import COMMANDS
 from camslice.cluster import names
+from camslice.web.app import create_app
+from camslice.web.server import WebServer
 from tests.cluster.helm import CHARTS, NAMESPACE, HelmError, Object, helm, of_kind, one, pods_of, rendered
+from tests.fake_fleet import FakeFleet, parse_camera
 from tests.unit.deploy.recipes import ROOT
 
 EVERYTHING: dict[str, Any] = {
@@ -237,3 +243,22 @@ def test_notes_say_how_to_go_on() -> None:
         "secret --namespace shop camslice-token",
     ):
         assert words in notes
+
+
+@pytest.mark.parametrize(
+    ("token", "sent", "well"), [("sesame", "sesame", True), ("sesame", "other", False), (None, "sesame", False)]
+)
+def test_the_charts_own_test_tells_a_guarded_page_from_others(token: str | None, sent: str, well: bool, tmp_path: Path) -> None:
+    [container] = pods_of(rendered("camslice"))["Pod/camslice-test"]["spec"]["containers"]
+    python, dash_c, script, address, key = container["command"]
+    assert (python, dash_c, address, key) == ("python3", "-c", "http://camslice-web.shop.svc:80", "token")
+    (tmp_path / "token").write_text(sent)
+    server = WebServer(create_app(FakeFleet(["gate"]), token=token, parse_camera=parse_camera), "127.0.0.1", 0)
+    server.start()
+    try:
+        here = script.replace("/etc/camslice/token/", f"{tmp_path}/")
+        asked = [sys.executable, "-c", here, server.url.rstrip("/").partition("?")[0].rstrip("/"), key]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
+    finally:
+        server.stop()
+    assert (done.returncode == 0) is well, done.stdout + done.stderr
