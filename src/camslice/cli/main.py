@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Command] = {
     "simulate": Command("camslice.cli.simulate:simulate", "Simulate one node of a plan, or a machine under a load."),
     "fit": Command("camslice.cli.fit:fit", "Fit the simulator to a published or measured table of pods."),
     "render": Command("camslice.cli.render:render", "Write what a plan asks of a Kubernetes cluster."),
+    "deploy": Command("camslice.cli.deploy:deploy", "Apply a plan to a cluster, and wait until its fleet is ready."),
     "probe": Command("camslice.cli.probe:probe", "Find out what each camera sends, as plans need it."),
     "serve": Command("camslice.cli.serve:serve", "Serve models over the Open Inference Protocol."),
     "web": Command("camslice.cli.web:web", "Serve the page and API of a cluster's fleet."),

@@ -1,0 +1,149 @@
+"""A fleet on its way to ready: what is to be said of it now, in the cluster's own words where it has some."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from camslice.cluster.client import CAMERA_FLEET, EVENT, NODE, NODE_CLAIM, POD, Cluster, Manifest
+from camslice.cluster.names import FLEET
+
+_PROBLEMS = 5
+_WARNING = "Warning"
+_TOLD = ("Nominated", "Launched", "Registered", "Initialized", "DisruptionBlocked", "Unconsolidatable")
+"""Karpenter's events that are not warnings and that say how far a node is; the last two are not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition of a fleet; `holds` is None while nobody knows."""
+
+    type: str
+    holds: bool | None
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FleetLook:
+    """What is seen of a fleet. `pods` by state; `pending`: what the scheduler says of pods that pend, with how many it says it
+    of; `events`: sentences of the last minutes about its pods and nodes, the oldest first."""
+
+    ready: bool
+    conditions: tuple[Condition, ...]
+    cameras: Mapping[str, int]
+    pods: Mapping[str, int]
+    nodes: Mapping[str, int]
+    pending: Mapping[str, int]
+    events: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        """How far it is, in one line."""
+        pods = sum(self.pods.values())
+        nodes = ", ".join(f"{count} {name}" for name, count in sorted(self.nodes.items())) or "none"
+        waiting = sum(self.pending.values())
+        cameras = self.cameras.get("cameras", 0)
+        return (
+            f"cameras {self.cameras.get('live', 0)}/{cameras} live, pods {self.pods.get('ready', 0)}/{pods} ready"
+            f"{f', {waiting} pending' if waiting else ''}, nodes {nodes}"
+        )
+
+    @property
+    def why_not(self) -> str:
+        """Why it is not ready, in one sentence, as far as anybody says."""
+        words = [f"{count} pod{'s' if count > 1 else ''} pending: {said}" for said, count in self.pending.items()]
+        words += [f"{each.type}: {each.message or each.reason}" for each in self.conditions if _bad(each)]
+        if self.cameras.get("refused"):
+            words.append(f"{self.cameras['refused']} cameras are refused")
+        if not words and not self.conditions:
+            words.append("the operator has said nothing of it yet; see that it runs")
+        return "; ".join(dict.fromkeys(words[:_PROBLEMS])) or f"{self.line}"
+
+
+def look(cluster: Cluster, namespace: str, fleet: str, cameras: int) -> FleetLook:
+    """Ask once. `cameras`: how many the fleet is to have. Raises ClusterError."""
+    found = cluster.get(CAMERA_FLEET, fleet, namespace) or {}
+    pods = list(cluster.list(POD, namespace, labels=f"{FLEET}={fleet}"))
+    nodes = list(cluster.list(NODE, labels=f"{FLEET}={fleet}"))
+    claims = {each["metadata"]["name"] for each in cluster.list(NODE_CLAIM, labels=f"{FLEET}={fleet}")}
+    names = {each["metadata"]["name"] for each in (*pods, *nodes)} | claims
+    spaces = (namespace, "default") if namespace != "default" else (namespace,)
+    events = [each for space in spaces for each in cluster.list(EVENT, space)]
+    return seen(found, pods, nodes, [each for each in events if _object(each) in names], cameras)
+
+
+def seen(
+    fleet: Manifest, pods: Sequence[Manifest], nodes: Sequence[Manifest], events: Iterable[Manifest], cameras: int
+) -> FleetLook:
+    """The same from what was found. Pure."""
+    status = fleet.get("status") or {}
+    conditions = tuple(_condition(each) for each in status.get("conditions") or ())
+    current = status.get("observedGeneration") == (fleet.get("metadata") or {}).get("generation")
+    counts = {key: int(status.get(key) or 0) for key in ("cameras", "live", "placed", "refused")}
+    return FleetLook(
+        ready=current and counts["cameras"] == cameras and any(each.type == "Ready" and each.holds for each in conditions),
+        conditions=conditions,
+        cameras={**counts, "cameras": cameras},
+        pods=Counter(_pod_state(each) for each in pods),
+        nodes=Counter(_type(each) for each in nodes),
+        pending=Counter(said for each in pods if (said := _pending(each))),
+        events=tuple(_sentence(each) for each in sorted(events, key=_at) if _telling(each)),
+    )
+
+
+def _condition(found: Mapping[str, Any]) -> Condition:
+    holds = {"True": True, "False": False}.get(str(found.get("status")))
+    return Condition(str(found["type"]), holds, str(found.get("reason") or ""), str(found.get("message") or ""))
+
+
+def _bad(condition: Condition) -> bool:
+    return condition.holds is (condition.type not in ("Ready", "WithinObjective"))
+
+
+def _pod_state(pod: Manifest) -> str:
+    status = pod.get("status") or {}
+    if pod["metadata"].get("deletionTimestamp"):
+        return "ending"
+    if any(each.get("type") == "Ready" and each.get("status") == "True" for each in status.get("conditions") or ()):
+        return "ready"
+    return str(status.get("phase") or "Pending").lower()
+
+
+def _pending(pod: Manifest) -> str:
+    """What the scheduler says of a pod that it finds no node for, else what its containers wait for."""
+    status = pod.get("status") or {}
+    for each in status.get("conditions") or ():
+        if each.get("type") == "PodScheduled" and each.get("status") == "False":
+            return " ".join(str(each.get("message") or each.get("reason") or "not scheduled").split())
+    for each in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        waiting = (each.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") and waiting["reason"] not in ("ContainerCreating", "PodInitializing"):
+            return ": ".join(part for part in (str(waiting["reason"]), str(waiting.get("message") or "")) if part)
+    return ""
+
+
+def _type(node: Manifest) -> str:
+    return str((node["metadata"].get("labels") or {}).get("node.kubernetes.io/instance-type") or "of unknown type")
+
+
+def _object(event: Manifest) -> str:
+    return str((event.get("involvedObject") or {}).get("name") or "")
+
+
+def _at(event: Manifest) -> str:
+    metadata = event.get("metadata") or {}
+    return str(event.get("lastTimestamp") or event.get("eventTime") or metadata.get("creationTimestamp") or "")
+
+
+def _telling(event: Manifest) -> bool:
+    return event.get("type") == _WARNING or event.get("reason") in _TOLD[:4]
+
+
+def _sentence(event: Manifest) -> str:
+    kind = str((event.get("involvedObject") or {}).get("kind") or "object").lower()
+    by = str((event.get("source") or {}).get("component") or event.get("reportingComponent") or "").strip()
+    words = " ".join(str(event.get("message") or "").split())
+    return f"{kind} {_object(event)}: {event.get('reason')}{f' ({by})' if by else ''}: {words}"
