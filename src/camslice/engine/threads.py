@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 def usable_cores(cgroup: Path = _CGROUP) -> float:
-    """Cores this process may keep busy: the smaller of its CPU affinity and its cgroup quota (v2 or v1)."""
+    """Cores this process may keep busy: the smallest of its CPU affinity, its cgroup quota (v2 or v1), and CAMSLICE_CPUS.
+
+    That variable is for pods that ask for a share of a node and have no quota: a quota would throttle them while cores idle.
+    """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = cgroup_quota(cgroup)
-    return float(affinity) if quota is None else max(0.1, min(float(affinity), quota))
+    limits = [float(affinity)]
+    if (quota := cgroup_quota(cgroup)) is not None:
+        limits.append(quota)
+    with suppress(KeyError, ValueError):
+        limits.append(float(os.environ["CAMSLICE_CPUS"]))
+    return max(0.1, min(limits))
 
 
 def inference_threads(cores: float | None = None) -> int:

@@ -1,0 +1,162 @@
+"""The engine servers of topology remote: interchangeable, so a Deployment, and the one thing here that is scaled by load.
+
+Clients balance across them by a headless Service. How many there are goes by frames that missed their deadline and by the
+time that pictures waited; never by the GPU's utilisation, which is high when all is well.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from camslice.cluster.manifests.common import TMP, UID, Manifest, metadata
+from camslice.cluster.manifests.config import engine_name
+from camslice.cluster.manifests.pod import TOKEN_DIR, token_secret_name
+from camslice.cluster.manifests.weights import weights_mount
+from camslice.cluster.names import CACHE_DIR, FLEET, GRPC_PORT, HTTP_PORT, ROLE, SHAPE, TAINT
+from camslice.cluster.nodes.node_pool import pool_name
+from camslice.cluster.objects import FleetObject, NodeShape, PodShape
+from camslice.cluster.sharing.protocol import Sharing
+
+_LABELS = {ROLE: "engine", "app.kubernetes.io/name": "camslice"}
+_MOST_TIMES = 2
+"""Times the planned servers that may run; more nodes than planned are never bought for them."""
+
+
+def engine_objects(fleet: FleetObject, sharing: Sharing, prometheus: str | None = None) -> list[Manifest]:
+    """None for a fleet without engine servers. `prometheus`: its address, by which KEDA scales."""
+    found = [(shape, pod) for shape in fleet.shapes for pod in shape.pods if pod.role == "engine"]
+    if not found:
+        return []
+    shape, pod = found[0]
+    planned = sum(each.nodes * engine.count for each, engine in found)
+    objects = [_service(fleet), _deployment(fleet, shape, pod, planned, sharing, scaled=prometheus is not None)]
+    if prometheus is not None:
+        objects.append(_scaled(fleet, planned, prometheus))
+    return objects
+
+
+def _service(fleet: FleetObject) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(fleet, engine_name(fleet), _LABELS),
+        "spec": {
+            "clusterIP": "None",
+            "selector": {FLEET: fleet.name, ROLE: "engine"},
+            "ports": [{"name": "grpc", "port": GRPC_PORT, "targetPort": "grpc"}],
+        },
+    }
+
+
+def _deployment(
+    fleet: FleetObject, shape: NodeShape, pod: PodShape, planned: int, sharing: Sharing, *, scaled: bool
+) -> Manifest:
+    weights = weights_mount(fleet)
+    limits: dict[str, Any] = dict(sharing.pod_resources(shape, pod))
+    container = {
+        "name": "camslice",
+        "image": fleet.image,
+        "args": [
+            "serve",
+            *[str(model.keys["weights"]) for model in fleet.models],
+            "--grpc",
+            f"0.0.0.0:{GRPC_PORT}",
+            "--http",
+            f"0.0.0.0:{HTTP_PORT}",
+            "--token-file",
+            f"{TOKEN_DIR}/token",
+        ],
+        "env": [
+            {"name": key, "value": value}
+            for key, value in sorted({"CAMSLICE_CACHE": CACHE_DIR, "TMPDIR": TMP, "HOME": TMP, **weights.environment}.items())
+        ],
+        "ports": [{"name": "grpc", "containerPort": GRPC_PORT}, {"name": "http", "containerPort": HTTP_PORT}],
+        "resources": {"requests": {"cpu": f"{pod.cpu_m}m", "memory": f"{pod.memory_mb:.0f}M"} | limits, "limits": limits},
+        "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": "http"}, "periodSeconds": 5, "failureThreshold": 2},
+        "livenessProbe": {"httpGet": {"path": "/v2/health/live", "port": "http"}, "periodSeconds": 10, "failureThreshold": 3},
+        "startupProbe": {"httpGet": {"path": "/v2/health/ready", "port": "http"}, "periodSeconds": 2, "failureThreshold": 300},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "token", "mountPath": TOKEN_DIR, "readOnly": True},
+            {"name": "cache", "mountPath": CACHE_DIR},
+            {"name": "tmp", "mountPath": TMP},
+            *weights.mounts,
+        ],
+    }
+    spec: dict[str, Any] = {
+        "nodeSelector": {SHAPE: pool_name(fleet, shape)},
+        "tolerations": [
+            {"key": TAINT, "operator": "Equal", "value": fleet.name, "effect": "NoSchedule"},
+            {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+        ],
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": UID,
+            "runAsGroup": UID,
+            "fsGroup": UID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [
+            {"name": "token", "secret": {"secretName": token_secret_name(fleet), "defaultMode": 0o440}},
+            {"name": "cache", "emptyDir": {"sizeLimit": "2Gi"}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
+            *weights.volumes,
+        ],
+    }
+    if weights.init_containers:
+        spec["initContainers"] = weights.init_containers
+    body: dict[str, Any] = {
+        "selector": {"matchLabels": {FLEET: fleet.name, ROLE: "engine"}},
+        "template": {"metadata": {"labels": {FLEET: fleet.name, **_LABELS}}, "spec": spec},
+    }
+    if not scaled:  # else KEDA's autoscaler owns the number
+        body["replicas"] = planned
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(fleet, engine_name(fleet), _LABELS),
+        "spec": body,
+    }
+
+
+def _scaled(fleet: FleetObject, planned: int, prometheus: str) -> Manifest:
+    """Half of the allowed drops, or a tenth of the objective spent waiting, asks for one server more."""
+    missed = (
+        f'sum(rate(camslice_camera_frames_total{{fleet="{fleet.name}",fate=~"stale|superseded"}}[1m]))'
+        f' / sum(rate(camslice_camera_frames_captured_total{{fleet="{fleet.name}"}}[1m]))'
+    )
+    waited = (
+        f'sum(rate(camslice_stage_seconds_sum{{fleet="{fleet.name}",stage=~"queue|network"}}[1m]))'
+        f' / sum(rate(camslice_stage_seconds_count{{fleet="{fleet.name}",stage="total"}}[1m]))'
+    )
+    triggers = [
+        ("missed", missed, max(fleet.objective.drop_rate / 2, 0.001)),
+        ("waited", waited, fleet.objective.latency_ms / 1000 / 10),
+    ]
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": metadata(fleet, engine_name(fleet), _LABELS),
+        "spec": {
+            "scaleTargetRef": {"name": engine_name(fleet)},
+            "minReplicaCount": planned,
+            "maxReplicaCount": planned * _MOST_TIMES,
+            "cooldownPeriod": 300,
+            "triggers": [
+                {
+                    "type": "prometheus",
+                    "name": name,
+                    "metricType": "Value",
+                    "metadata": {"serverAddress": prometheus, "query": query, "threshold": f"{threshold:g}"},
+                }
+                for name, query, threshold in triggers
+            ],
+        },
+    }

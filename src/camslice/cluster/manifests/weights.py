@@ -1,0 +1,54 @@
+"""How weights get into a pod: from a claim, an image, or an object store; checked by their hash before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from camslice.cluster.names import MODELS_DIR
+from camslice.cluster.objects import FleetObject
+
+_CHECKED = "CAMSLICE_WEIGHTS_SHA256"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsMount:
+    """What a pod's manifest gets for them."""
+
+    volumes: list[dict[str, Any]] = field(default_factory=list)
+    mounts: list[dict[str, Any]] = field(default_factory=list)
+    init_containers: list[dict[str, Any]] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def weights_mount(fleet: FleetObject) -> WeightsMount:
+    """Nothing for a fleet whose weights are in its image or come from the model list."""
+    weights = fleet.weights
+    hashes = {str(model.keys["weights"]): model.sha256 for model in fleet.models if model.sha256 is not None}
+    environment = {"CAMSLICE_MODELS": MODELS_DIR}
+    if hashes:
+        environment[_CHECKED] = ",".join(f"{name}={sha256}" for name, sha256 in sorted(hashes.items()))
+    mount = {"name": "models", "mountPath": MODELS_DIR, "readOnly": True}
+    if weights.claim is not None:
+        volume: dict[str, Any] = {
+            "name": "models",
+            "persistentVolumeClaim": {"claimName": weights.claim, "readOnly": True},
+        }
+        return WeightsMount([volume], [mount], [], environment)
+    if weights.image is not None:
+        volume = {"name": "models", "image": {"reference": weights.image, "pullPolicy": "IfNotPresent"}}
+        return WeightsMount([volume], [mount], [], environment)
+    if weights.url is not None and weights.fetcher is not None:
+        fetch = {
+            "name": "weights",
+            "image": weights.fetcher,
+            "args": ["s3", "cp", "--recursive", weights.url, MODELS_DIR],
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            },
+            "volumeMounts": [{"name": "models", "mountPath": MODELS_DIR}],
+        }
+        return WeightsMount([{"name": "models", "emptyDir": {"sizeLimit": "4Gi"}}], [mount], [fetch], environment)
+    return WeightsMount(environment={} if not hashes else {_CHECKED: environment[_CHECKED]})
