@@ -14,7 +14,7 @@ from camslice.cli.preparation import look_at_sources, resolved_models
 from camslice.cli.session import Listen, Session
 from camslice.cli.signals import Signals
 from camslice.cli.summary import no_camera_started, objective_met, print_summary
-from camslice.cli.token import read_token
+from camslice.cli.token import FollowedToken, read_token
 from camslice.fleet.address import parse_listen, require_token
 from camslice.fleet.errors import FleetError, SourceError
 from camslice.models.licences import accepting
@@ -64,7 +64,7 @@ def listening(address: str, token_file: Path | None) -> Listen:
     host, port = parse_listen(address)
     token = read_token(token_file)
     require_token(host, token, "the page")
-    return Listen(host, port, token)
+    return Listen(host, port, token if token_file is None or token is None else FollowedToken(token_file, token, host))
 
 
 def _exit_code(report: Mapping[str, object], signals: Signals) -> int:

@@ -27,6 +27,7 @@ from camslice.stream.statistics import Statistics
 from camslice.stream.supervisor import Supervisor
 from camslice.video.camera_state import CameraState
 from camslice.web.app import create_app
+from camslice.web.guard import Token
 from camslice.web.running import SupervisedFleet
 from camslice.web.server import WebServer
 
@@ -40,7 +41,7 @@ class Listen:
 
     host: str
     port: int
-    token: str | None = None
+    token: Token = None
 
 
 class Session:

@@ -16,7 +16,7 @@ from fastapi.templating import Jinja2Templates
 import camslice
 from camslice.web.answers import answer, on_errors_answer_in_json, shown
 from camslice.web.cameras import CameraDesk, ParseCamera
-from camslice.web.guard import PROBES, Guard
+from camslice.web.guard import PROBES, Guard, Token
 from camslice.web.health import Health
 from camslice.web.live import Live
 from camslice.web.observer import Observer
@@ -33,7 +33,7 @@ _HERE = Path(__file__).parent
 def create_app(
     fleet: RunningFleet,
     *,
-    token: str | None,
+    token: Token,
     parse_camera: ParseCamera,
     health: Health | None = None,
     placements: PlacementBook | None = None,

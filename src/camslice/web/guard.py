@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Set
+from collections.abc import Callable, Set
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -41,14 +41,22 @@ _HEADERS = {
 _FORM = (Path(__file__).parent / "templates" / "token.html").read_text()
 
 
+Token = str | Callable[[], str] | None
+"""The token, or what tells it each time, since it may change."""
+
+
 class Guard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, token: str | None, open_paths: Set[str] = PROBES) -> None:
+    def __init__(self, app: ASGIApp, token: Token, open_paths: Set[str] = PROBES) -> None:
         """`open_paths` are read without the token, by whatever name they are asked for."""
         self._app = app
-        self._token = token
+        self._given = token
         self._open_paths = open_paths
+
+    @property
+    def _token(self) -> str | None:
+        return self._given() if callable(self._given) else self._given
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through or answer it here."""

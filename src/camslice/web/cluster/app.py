@@ -17,7 +17,7 @@ from camslice.web.cluster.fleet import OWNED, ClusterFleet
 from camslice.web.cluster.metrics import render
 from camslice.web.cluster.pod_client import Ask, PodError, camera_path
 from camslice.web.cluster.stored import Stored
-from camslice.web.guard import Guard
+from camslice.web.guard import Guard, Token
 from camslice.web.live import Live
 from camslice.web.observer import Observer
 from camslice.web.status_json import camera_json, status_json
@@ -25,7 +25,7 @@ from camslice.web.status_json import camera_json, status_json
 _FORBIDDEN = 403
 
 
-def create_cluster_app(fleet: ClusterFleet, *, token: str | None, ask: Ask, stored: Stored | None) -> FastAPI:
+def create_cluster_app(fleet: ClusterFleet, *, token: Token, ask: Ask, stored: Stored | None) -> FastAPI:
     """Serve a cluster's fleet. With a `token` every route but /healthz demands it.
 
     `ask` reaches a pod for what it alone knows of a camera; `stored` reads the fleet's store, if the page was given one.
