@@ -86,7 +86,8 @@ def frame_batch(run: Run, placed: Sequence[tuple[FrameResult, int | None]]) -> F
     """Results, each with the epoch of its placement, as rows; the detections of all are packed in one pass."""
     results = [result for result, _ in placed]
     packed = pack_frames([result.detections for result in results], [max(result.width, result.height) for result in results])
-    weights: dict[tuple[str, int], Weights] = {}
+    # Labels are one object for all results of a model: telling them apart by it spares comparing 80 words.
+    weights = {(result.model_sha256, id(result.labels)): Weights(result.model_sha256, result.labels) for result in results}
     rows = [
         FrameRow(
             result.stream,
@@ -96,8 +97,7 @@ def frame_batch(run: Run, placed: Sequence[tuple[FrameResult, int | None]]) -> F
             None if result.pts_s is None else round(result.pts_s * 1e6),
             result.width,
             result.height,
-            # Labels are one object for all results of a model: telling them apart by it spares comparing 80 words.
-            weights.setdefault((result.model_sha256, id(result.labels)), Weights(result.model_sha256, result.labels)),
+            weights[result.model_sha256, id(result.labels)],
             result.generation,
             detections,
         )
