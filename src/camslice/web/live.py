@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, WebSocket
@@ -17,6 +18,8 @@ from camslice.web.view import RunningFleet
 from camslice.web.viewer import Viewer
 
 _EVERY_S = 1.0
+_REST, _LONGEST_REST_S = 4.0, 4.0
+"""After a look that took long, as at thousands of cameras, rest so many times as long, but let no page think that we are gone."""
 
 _logger = logging.getLogger(__name__)
 
@@ -55,11 +58,12 @@ class Live:
 
     async def _look_for_ever(self) -> None:
         while True:
+            began_s = time.monotonic()
             try:
                 await self._look()
             except Exception:  # whatever one look stumbles over, the next one may work, and the page says that it is old
                 _logger.exception("cannot look at the fleet; trying again")
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(min(max(_EVERY_S, _REST * (time.monotonic() - began_s)), _LONGEST_REST_S))
 
     async def _look(self) -> None:
         if not self._viewers:
