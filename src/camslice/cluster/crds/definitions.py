@@ -82,8 +82,9 @@ def _fleets() -> dict[str, Any]:
                     "properties": {
                         "shape": _text("The shape whose pods are replaced."),
                         "state": {"type": "string", "enum": ["trying", "rolling", "done", "taken back"]},
-                        "template": _text("The template that is tried."),
-                        "previous": _text("The template before."),
+                        "first": _text("The pod's place that is tried first."),
+                        "spec": _long("What of the spec makes the pods that are wanted."),
+                        "previousSpec": _long("What made those before."),
                         "since": {"type": "string", "format": "date-time"},
                         "reason": _text("Why it was taken back."),
                     },
@@ -256,6 +257,10 @@ def _integer(description: str) -> Schema:
 
 def _number(description: str) -> Schema:
     return {"type": "number", "description": description}
+
+
+def _long(description: str) -> Schema:
+    return {"type": "string", "maxLength": 65536, "description": description}
 
 
 def _text(description: str) -> Schema:

@@ -1,0 +1,294 @@
+"""What the operator has seen of the cluster, as small values, and one consistent view of a fleet.
+
+Watches and the operator's own writes both end here. An event that is older than what is known already is left aside: the
+answer to a write is newer than events still on their way.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from camslice.cluster.names import CAMERA_KIND, FLEET, FLEET_KIND, MANAGED_BY, OPERATOR, REVISION, ROLE, SHARD, TEMPLATE
+from camslice.cluster.objects import CameraObject, FleetObject
+from camslice.cluster.wire import camera_of, fleet_of
+from camslice.fleet.errors import ClusterError
+
+Manifest = Mapping[str, Any]
+Place = tuple[str, str]
+"""Namespace and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPod:
+    """A camera pod. `problem`: why it is pending or not ready, in the words of whoever said so."""
+
+    name: str
+    namespace: str
+    uid: str
+    fleet: str
+    shard: str
+    template: str
+    revision: str
+    node: str | None
+    ip: str | None
+    ready: bool
+    leaving: bool
+    phase: str
+    created_s: float
+    problem: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will never run again."""
+        return self.phase in ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCamera:
+    """A Camera and the status that it has now."""
+
+    camera: CameraObject
+    status: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """All that decides what becomes of a fleet. `lost_nodes`: nodes that are gone or silent; `faults`: cameras that are not
+    sound, with the sentence."""
+
+    fleet: FleetObject
+    status: Mapping[str, Any]
+    cameras: Mapping[str, SeenCamera]
+    pods: Mapping[str, SeenPod]
+    secrets: Mapping[str, Mapping[str, str]]
+    lost_nodes: frozenset[str] = frozenset()
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Node:
+    ready: bool
+    since_s: float
+
+
+class Seen:
+    """Thread-safe."""
+
+    def __init__(self, lost_after_s: float = 40.0) -> None:
+        """A node that is not ready for `lost_after_s` is lost; one that is gone is lost at once."""
+        self._lost_after_s = lost_after_s
+        self._lock = threading.Lock()
+        self._fleets: dict[Place, tuple[FleetObject | None, Manifest, str]] = {}
+        self._cameras: dict[Place, tuple[SeenCamera | None, str, str]] = {}
+        self._pods: dict[Place, SeenPod] = {}
+        self._secrets: dict[Place, Mapping[str, str]] = {}
+        self._nodes: dict[str, _Node] = {}
+        self._versions: dict[tuple[str, Place], int] = {}
+        self._puts: Mapping[str, Callable[[Place, Manifest], set[Place]]] = {
+            "camerafleets": self._put_fleet,
+            "cameras": self._put_camera,
+            "pods": self._put_pod,
+            "secrets": self._put_secret,
+        }
+        self._removes: Mapping[str, Callable[[Place, Manifest], set[Place]]] = {
+            "camerafleets": self._remove_fleet,
+            "cameras": self._remove_camera,
+            "pods": self._remove_pod,
+            "secrets": self._remove_secret,
+            "nodes": self._remove_node,
+        }
+
+    def put(self, plural: str, manifest: Manifest, now_s: float) -> set[Place]:
+        """Take note of an object. Returns the fleets that it concerns, none when nothing of it is new."""
+        metadata = manifest.get("metadata", {})
+        place = (metadata.get("namespace", ""), metadata["name"])
+        with self._lock:
+            if not self._is_newer(plural, place, metadata):
+                return set()
+            if plural == "nodes":
+                return self._put_node(place[1], manifest, now_s)
+            return self._puts[plural](place, manifest)
+
+    def remove(self, plural: str, manifest: Manifest) -> set[Place]:
+        """Forget an object. Returns the fleets that it concerns."""
+        metadata = manifest.get("metadata", {})
+        place = (metadata.get("namespace", ""), metadata["name"])
+        with self._lock:
+            self._versions.pop((plural, place), None)
+            return self._removes[plural](place, metadata)
+
+    def fleets(self) -> list[Place]:
+        """All that there are."""
+        with self._lock:
+            return sorted(self._fleets)
+
+    def pods_of(self, place: Place) -> list[SeenPod]:
+        """A fleet's pods."""
+        with self._lock:
+            return [pod for pod in self._pods.values() if (pod.namespace, pod.fleet) == place]
+
+    def view(self, place: Place, now_s: float) -> FleetView | None:
+        """Of a fleet, or None where there is none. Raises ClusterError for one that is not sound."""
+        with self._lock:
+            if place not in self._fleets:
+                return None
+            fleet, status, fault = self._fleets[place]
+            if fleet is None:
+                raise ClusterError(fault)
+            namespace = place[0]
+            mine = {
+                at[1]: (seen, fault)
+                for at, (seen, fault, of) in self._cameras.items()
+                if at[0] == namespace and of == fleet.name
+            }
+            pods = {pod.name: pod for pod in self._pods.values() if (pod.namespace, pod.fleet) == place}
+            nodes = {pod.node for pod in pods.values() if pod.node is not None}
+            lost = {node for node in nodes if self._is_lost(node, now_s)}
+            secrets = {at[1]: data for at, data in self._secrets.items() if at[0] == namespace}
+            return FleetView(
+                fleet,
+                status,
+                {seen.camera.name: seen for seen, _ in mine.values() if seen is not None},
+                pods,
+                secrets,
+                frozenset(lost),
+                {name: fault for name, (seen, fault) in mine.items() if seen is None},
+            )
+
+    def _is_newer(self, plural: str, place: Place, metadata: Manifest) -> bool:
+        version = int(metadata.get("resourceVersion") or 0)
+        if version and version <= self._versions.get((plural, place), 0):
+            return False
+        self._versions[plural, place] = version
+        return True
+
+    def _put_fleet(self, place: Place, manifest: Manifest) -> set[Place]:
+        status = manifest.get("status") or {}
+        try:
+            fleet = fleet_of({"kind": FLEET_KIND, **manifest})
+        except ClusterError as error:
+            self._fleets[place] = (None, status, str(error))
+            return {place}
+        before = self._fleets.get(place)
+        self._fleets[place] = (fleet, status, "")
+        return set() if before is not None and before[0] == fleet else {place}
+
+    def _put_camera(self, place: Place, manifest: Manifest) -> set[Place]:
+        named = str((manifest.get("spec") or {}).get("fleet", ""))
+        before = self._cameras.get(place)
+        try:
+            seen: SeenCamera | None = SeenCamera(camera_of({"kind": CAMERA_KIND, **manifest}), manifest.get("status") or {})
+            fault = ""
+        except ClusterError as error:
+            seen, fault = None, str(error)
+        self._cameras[place] = (seen, fault, named)
+        if before is not None and before[0] is not None and seen is not None and before[0].camera == seen.camera:
+            return set()
+        return {(place[0], each) for each in {named, before[2] if before else ""} if each}
+
+    def _put_pod(self, place: Place, manifest: Manifest) -> set[Place]:
+        labels = manifest["metadata"].get("labels") or {}
+        if labels.get(ROLE) != "camera" or FLEET not in labels:
+            return set()
+        pod = _pod(manifest)
+        before = self._pods.get(place)
+        self._pods[place] = pod
+        return set() if before == pod else {(place[0], pod.fleet)}
+
+    def _put_secret(self, place: Place, manifest: Manifest) -> set[Place]:
+        if (manifest["metadata"].get("labels") or {}).get(MANAGED_BY) == OPERATOR:
+            return set()
+        data = dict(manifest.get("data") or {})
+        if place in self._secrets and self._secrets[place] == data:
+            return set()
+        users = self._users_of(place)
+        self._secrets[place] = data
+        return users
+
+    def _put_node(self, name: str, manifest: Manifest, now_s: float) -> set[Place]:
+        conditions = (manifest.get("status") or {}).get("conditions") or []
+        ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+        before = self._nodes.get(name)
+        self._nodes[name] = _Node(ready, now_s if before is None or before.ready != ready else before.since_s)
+        return set() if before is not None and before.ready == ready else self._fleets_on({name})
+
+    def _remove_fleet(self, place: Place, _: Manifest) -> set[Place]:
+        self._fleets.pop(place, None)
+        return {place}
+
+    def _remove_camera(self, place: Place, _: Manifest) -> set[Place]:
+        _, _, fleet = self._cameras.pop(place, (None, "", ""))
+        return {(place[0], fleet)} if fleet else set()
+
+    def _remove_pod(self, place: Place, metadata: Manifest) -> set[Place]:
+        pod = self._pods.get(place)
+        if pod is None or pod.uid != metadata.get("uid", pod.uid):
+            return set()
+        del self._pods[place]
+        return {(place[0], pod.fleet)}
+
+    def _remove_secret(self, place: Place, _: Manifest) -> set[Place]:
+        self._secrets.pop(place, None)
+        return self._users_of(place)
+
+    def _remove_node(self, place: Place, _: Manifest) -> set[Place]:
+        self._nodes.pop(place[1], None)
+        return self._fleets_on({place[1]})
+
+    def _is_lost(self, node: str, now_s: float) -> bool:
+        known = self._nodes.get(node)
+        if known is None:
+            return bool(self._nodes)  # before the first node was listed nothing is known
+        return not known.ready and now_s - known.since_s >= self._lost_after_s
+
+    def _fleets_on(self, nodes: set[str]) -> set[Place]:
+        return {(pod.namespace, pod.fleet) for pod in self._pods.values() if pod.node in nodes}
+
+    def _users_of(self, secret: Place) -> set[Place]:
+        return {
+            (at[0], of)
+            for at, (seen, _, of) in self._cameras.items()
+            if at[0] == secret[0] and seen is not None and seen.camera.secret == secret[1]
+        }
+
+
+def _pod(manifest: Manifest) -> SeenPod:
+    metadata, status = manifest["metadata"], manifest.get("status") or {}
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    conditions = {each.get("type"): each for each in status.get("conditions") or []}
+    ready = conditions.get("Ready", {}).get("status") == "True"
+    return SeenPod(
+        metadata["name"],
+        metadata.get("namespace", ""),
+        metadata.get("uid", ""),
+        labels[FLEET],
+        labels.get(SHARD, ""),
+        annotations.get(TEMPLATE, ""),
+        annotations.get(REVISION, ""),
+        (manifest.get("spec") or {}).get("nodeName"),
+        status.get("podIP"),
+        ready,
+        bool(metadata.get("deletionTimestamp")),
+        status.get("phase") or "Pending",
+        _seconds(metadata.get("creationTimestamp")),
+        _problem(conditions, status),
+    )
+
+
+def _problem(conditions: Mapping[Any, Any], status: Manifest) -> str | None:
+    scheduled = conditions.get("PodScheduled", {})
+    if scheduled.get("status") == "False":
+        return str(scheduled.get("message") or scheduled.get("reason") or "not scheduled yet")
+    for container in status.get("containerStatuses") or []:
+        waiting = (container.get("state") or {}).get("waiting")
+        if waiting:
+            return str(waiting.get("message") or waiting.get("reason") or "its container waits")
+    return None
+
+
+def _seconds(timestamp: str | None) -> float:
+    return datetime.fromisoformat(timestamp.replace("Z", "+00:00")).timestamp() if timestamp else 0.0
