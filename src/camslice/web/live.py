@@ -19,7 +19,7 @@ from camslice.web.viewer import Viewer
 
 _EVERY_S = 1.0
 _REST, _LONGEST_REST_S = 4.0, 4.0
-"""After a look that took long, as at thousands of cameras, rest so many times as long, but let no page think that we are gone."""
+"""After a look that took long (thousands of cameras) rest so many times as long; a page takes 6 s of silence for the end."""
 
 _logger = logging.getLogger(__name__)
 
