@@ -174,11 +174,23 @@ class Rollouts:
         )
 
     def _same_pods(self, shape: NodeShape, one: str, other: str) -> bool:
-        templates = [
-            [template_of(_with_spec(self._fleet, spec), shape, pod, self._sharing) for pod in shape.pods]
-            for spec in (one, other)
-        ]
-        return templates[0] == templates[1]
+        return all(self._template(one, shape, pod) == self._template(other, shape, pod) for pod in shape.pods)
+
+    def _spec(self, shard: str) -> str:
+        entry = self._entries[self._shards[shard].shape.name]
+        new = entry["state"] in ("done", "rolling") or (entry["state"] == "trying" and entry.get("first") == shard)
+        return str(entry["spec"] if new else entry["previousSpec"])
+
+    def _made_by(self, spec: str) -> FleetObject:
+        if spec not in self._fleets:
+            self._fleets[spec] = _with_spec(self._fleet, spec)
+        return self._fleets[spec]
+
+    def _template(self, spec: str, shape: NodeShape, pod: PodShape) -> str:
+        key = (spec, shape.name, pod.name)
+        if key not in self._templates:
+            self._templates[key] = template_of(self._made_by(spec), shape, pod, self._sharing)
+        return self._templates[key]
 
 
 def _spec_of(fleet: FleetObject) -> str:

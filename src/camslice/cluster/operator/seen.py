@@ -136,9 +136,9 @@ class Seen:
         with self._lock:
             if place not in self._fleets:
                 return None
-            fleet, status, fault = self._fleets[place]
+            fleet, status, wrong = self._fleets[place]
             if fleet is None:
-                raise ClusterError(fault)
+                raise ClusterError(wrong)
             namespace = place[0]
             mine = {
                 at[1]: (seen, fault)
@@ -220,7 +220,7 @@ class Seen:
         self._fleets.pop(place, None)
         return {place}
 
-    def _remove_camera(self, place: Place, _: Manifest) -> set[Place]:
+    def _remove_camera(self, place: Place, _metadata: Manifest) -> set[Place]:
         _, _, fleet = self._cameras.pop(place, (None, "", ""))
         return {(place[0], fleet)} if fleet else set()
 
