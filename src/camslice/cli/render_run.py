@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from camslice.cli.output import print_json, stderr
+from camslice.cluster.manifest_yaml import manifest_text
 from camslice.cluster.nodes.settings import NodeSettings
 from camslice.cluster.objects import WeightsFrom
-from camslice.cluster.rendering import Rendered, RenderSettings, rendered
+from camslice.cluster.rendering import DEFAULT_IMAGE, Rendered, RenderSettings, rendered
 from camslice.cluster.wire import object_name
 from camslice.fleet.errors import ClusterError, ModelError
 from camslice.fleet.spec import load_fleet
@@ -23,8 +22,9 @@ from camslice.plan.catalogue.load import load_catalogue
 from camslice.plan.plan import Plan
 from camslice.plan.plan_yaml import load_plan
 
-VALUES_FILE = "device-plugin-values.yaml"
-PREVIEW_FILE = "preview-pods.yaml"
+VALUES_FILE = "values/device-plugin.yaml"
+PREVIEW_FILE = "preview/pods.yaml"
+"""In folders of their own, which `kubectl apply -f DIR` leaves alone: they are not to be applied."""
 _MARK = "# written by `camslice render`; the next call replaces it\n"
 
 
@@ -37,7 +37,7 @@ class Asked:
     fleet: Path | None
     name: str | None
     namespace: str
-    image: str
+    image: str | None
     catalogue: Path | None
     weights: tuple[str | None, str | None, str | None, str | None]
     cluster_name: str
@@ -51,7 +51,7 @@ def run_render(asked: Asked, *, preview_pods: bool, as_json: bool) -> None:
     made = render_plan(asked)
     texts = {name: _yaml(objects) for name, objects in made.files.items()}
     if made.values is not None:
-        texts[VALUES_FILE] = _MARK + yaml.safe_dump(made.values, sort_keys=False, width=120)
+        texts[VALUES_FILE] = _MARK + manifest_text(made.values)
     if preview_pods:
         from camslice.cluster.pods import preview
 
@@ -80,7 +80,7 @@ def render_plan(asked: Asked) -> Rendered:
     settings = RenderSettings(
         object_name(asked.name or path.stem),
         asked.namespace,
-        asked.image,
+        asked.image or DEFAULT_IMAGE,
         WeightsFrom(claim, image, url, fetcher),
         NodeSettings(asked.cluster_name, asked.role),
         _hashes(fleet),
@@ -120,18 +120,19 @@ def _hashes(fleet: Fleet) -> dict[str, str]:
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("*.yaml"):
-            if old.name not in texts and old.read_text("utf-8").startswith(_MARK):
-                old.unlink()
+        for place in (folder, *((folder / name).parent for name in (VALUES_FILE, PREVIEW_FILE))):
+            for old in place.glob("*.yaml"):
+                if str(old.relative_to(folder)) not in texts and old.read_text("utf-8").startswith(_MARK):
+                    old.unlink()
         for name, text in texts.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, "utf-8")
     except OSError as error:
         raise ClusterError(f"--out {folder}: it cannot be written ({error.strerror}); name another folder.") from None
 
 
 def _yaml(objects: list[dict[str, Any]]) -> str:
-    return _MARK + "---\n".join(yaml.safe_dump(each, sort_keys=False, allow_unicode=True, width=120) for each in objects)
+    return _MARK + "---\n".join(manifest_text(each) for each in objects)
 
 
 class _AnyVariable(Mapping[str, str]):

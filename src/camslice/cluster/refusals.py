@@ -14,7 +14,8 @@ from camslice.plan.plan import Plan
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _REMOTE = re.compile(r"^(rtsp|rtsps|http|https|scene)://", re.IGNORECASE)
-_PLAIN_PASSWORD = re.compile(r"^[a-zA-Z]+://[^/@$]*:[^/@$]+@")
+_PLAIN_PASSWORD = re.compile(r"^[a-z]+://[^/@]*:[^/@$]+@|[?&;][^=&;?/]*(pass|pwd|token|secret)[^=&;?/]*=[^&$]", re.IGNORECASE)
+"""The same as the rule of Camera objects says."""
 
 
 def refusals(
@@ -59,25 +60,24 @@ def _of_camera(camera: CameraSpec, declared: Fleet) -> Iterator[str]:
             "or scene:// address."
         )
         return
-    if _PLAIN_PASSWORD.match(template):
+    if _PLAIN_PASSWORD.search(template):
         yield (
             f"camera {camera.name}: its password is written in the fleet file; write ${{NAME}} instead, and keep the password "
             "in a Secret."
         )
-    host = _host(template)
-    if host is not None and not _is_address(host) and not declared.camera_networks:
+    if not template.startswith("scene://") and not declared.camera_networks and (host := _hidden_host(template)) is not None:
         yield (
-            f"camera {camera.name}: {host} is a host name, which a network policy cannot name; write its address, or the "
-            "cameras' network as network: {cameras: [10.20.0.0/16]}."
+            f"camera {camera.name}: {host}, which a network policy cannot let through; write its address, or the cameras' "
+            "network as network: {cameras: [10.20.0.0/16]}."
         )
 
 
-def _host(template: str) -> str | None:
-    """The host of an address; None where there is none, or it is known to the Secret alone."""
-    if template.startswith(("scene://", "${")):
-        return None
-    host = urlsplit(VARIABLE.sub("x", template)).hostname
-    return None if host is None or "${" in template.rpartition("@")[2].partition("/")[0] else host
+def _hidden_host(template: str) -> str | None:
+    """What of a source keeps a network policy from naming its address; None where the address stands in it."""
+    if template.startswith("${") or "${" in template.partition("://")[2].partition("/")[0].rpartition("@")[2]:
+        return "its host is known to a variable alone"
+    host = urlsplit(VARIABLE.sub("x", template)).hostname or "no host"
+    return None if _is_address(host) else f"{host} is a host name"
 
 
 def _is_address(host: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from camslice import __version__
+from camslice.cluster.names import MODELS_DIR
 from camslice.cluster.nodes.device_plugin_values import device_plugin_values
 from camslice.cluster.nodes.node_pool import node_objects, pool_name
 from camslice.cluster.nodes.settings import NodeSettings
@@ -22,7 +24,8 @@ from camslice.plan.catalogue.catalogue import Catalogue
 from camslice.plan.plan import Plan
 
 Manifest = dict[str, Any]
-DEFAULT_IMAGE = "camslice:latest"
+DEFAULT_IMAGE = f"localhost/camslice:{__version__}"
+"""What the chart's default is, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Rendered:
 
 def rendered(plan: Plan, declared: Fleet, catalogue: Catalogue, settings: RenderSettings) -> Rendered:
     """Raises ClusterError, one sentence, for the first thing that a cluster cannot do."""
-    shapes = node_shapes(plan, catalogue)
+    shapes = node_shapes(plan, catalogue, declared.planning)
     for sentence in refusals(plan, declared, shapes, catalogue, files_found=settings.weights != WeightsFrom()):
         raise ClusterError(sentence)
     fleet = _fleet(plan, declared, shapes, settings)
@@ -68,14 +71,15 @@ def rendered(plan: Plan, declared: Fleet, catalogue: Catalogue, settings: Render
     cameras = tuple(_camera(camera, fleet) for camera in declared.cameras)
     prefixes = declared.planning.prefix_delegation
     sharing = DevicePlugin()
+    shared = [_shared(sharing, shape, catalogue) for shape in shapes]
     files: dict[str, list[Manifest]] = {
         f"10-nodes-{shape.name}.yaml": list(node_objects(fleet, shape, sharing, catalogue, settings.nodes, prefixes=prefixes))
         for shape in shapes
     }
     files["20-fleet.yaml"] = [fleet_manifest(fleet)]
     files["30-cameras.yaml"] = [camera_manifest(camera) for camera in cameras]
-    values = device_plugin_values(_shared(sharing, shape, catalogue) for shape in shapes)
-    return Rendered(fleet, cameras, files, values, tuple(_warnings(declared, fleet, cameras, shapes)))
+    warnings = [*_warnings(plan, declared, fleet, cameras), *dict.fromkeys(each.needs for each in shared if each.needs)]
+    return Rendered(fleet, cameras, files, device_plugin_values(shared), tuple(warnings))
 
 
 _LONGEST_LABEL = 63
@@ -103,8 +107,8 @@ def _fleet(plan: Plan, declared: Fleet, shapes: tuple[NodeShape, ...], settings:
 
 
 def _model(spec: ModelSpec, sha256: str | None) -> ModelObject:
-    """Keys as in fleet.yaml, those that are not as by default. A file is known by its name: a pod has it elsewhere."""
-    keys: dict[str, object] = {"weights": PurePosixPath(spec.weights).name if "/" in spec.weights else spec.weights}
+    """Keys as in fleet.yaml, those that are not as by default. A file lies where pods have it."""
+    keys: dict[str, object] = {"weights": _in_pod(spec.weights)}
     if spec.classes is not None:
         keys["classes"] = list(spec.classes)
     for key in ("confidence", "nms_iou", "decoder", "device", "max_batch"):
@@ -113,12 +117,16 @@ def _model(spec: ModelSpec, sha256: str | None) -> ModelObject:
     if spec.input_size is not None:
         keys["input_size"] = list(spec.input_size)
     if spec.labels is not None:
-        keys["labels"] = PurePosixPath(spec.labels).name
+        keys["labels"] = _in_pod(spec.labels)
     if spec.backend is not Backend.OPENVINO:
         keys["engine"] = spec.backend.value
     if spec.precision is not Precision.AUTO:
         keys["precision"] = spec.precision.value
     return ModelObject(spec.name, keys, sha256)
+
+
+def _in_pod(path: str) -> str:
+    return f"{MODELS_DIR}/{PurePosixPath(path).name}" if "/" in path else path
 
 
 def _camera(camera: CameraSpec, fleet: FleetObject) -> CameraObject:
@@ -153,33 +161,32 @@ def _shared(sharing: DevicePlugin, shape: NodeShape, catalogue: Catalogue) -> No
     return sharing.node(shape, 0 if accelerator is None else accelerator.count)
 
 
-def _warnings(
-    declared: Fleet, fleet: FleetObject, cameras: tuple[CameraObject, ...], shapes: tuple[NodeShape, ...]
-) -> list[str]:
-    found = []
+def _warnings(plan: Plan, declared: Fleet, fleet: FleetObject, cameras: tuple[CameraObject, ...]) -> Iterator[str]:
+    """What the user must do, and what a cluster does otherwise than `run`."""
     variables = sorted({name for camera in cameras for name in source_variables(camera.source)})
     if variables:
         keys = " ".join(f"--from-literal={name}=..." for name in variables)
-        found.append(
+        yield (
             f"the cameras' credentials are read from the Secret {_secret_name(fleet)}, which you make: "
             f"kubectl -n {fleet.namespace} create secret generic {_secret_name(fleet)} {keys}"
         )
     if fleet.store_secret is not None:
-        found.append(
+        yield (
             f"the store's address is read from the Secret {fleet.store_secret[0]}, which you make: "
             f"kubectl -n {fleet.namespace} create secret generic {fleet.store_secret[0]} --from-literal=url=postgresql://..."
         )
     else:
-        found.append("the fleet has no store, so results are shown and counted and not kept")
-    if declared.sinks:
-        found.append("sinks that are files are left out: a pod's files end with it")
-    objectives = {camera.name for camera in declared.cameras if camera.objective is not None}
-    if objectives:
-        found.append(
-            f"objectives of single cameras ({len(objectives)}) were planned with, and are not watched in a cluster yet"
+        yield "the fleet has no store, so results are shown and counted and not kept"
+    if fleet.weights == WeightsFrom():
+        names = ", ".join(sorted({str(model.keys["weights"]) for model in fleet.models}))
+        yield (
+            f"weights ({names}) must be in the image, for the network policy lets no pod fetch them; else say where they are "
+            "with --weights-claim, --weights-image or --weights-url"
         )
-    if any(shape.topology.value == "mig" for shape in shapes):
-        found.append("MIG needs the GPU operator's MIG manager, which cuts the cards by the label nvidia.com/mig.config")
-    if any(shape.topology.value == "mps" for shape in shapes):
-        found.append("MPS: all camera pods run as one user, and the device plugin's MPS daemon must let that user in")
-    return found
+    if declared.sinks:
+        yield "sinks that are files are left out: a pod's files end with it"
+    if own := sum(camera.objective is not None for camera in declared.cameras):
+        yield f"objectives of single cameras ({own}) were planned with, and are not watched in a cluster yet"
+    spares = {each.instance_type for each in plan.spares} - {shape.instance_type for shape in fleet.shapes}
+    if spares:
+        yield f"spare nodes are planned as {', '.join(sorted(spares))}, and a cluster has them of the fullest shape's type"

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from camslice.cluster.objects import NodeShape, PodShape, Slot
 from camslice.cluster.wire import object_name
-from camslice.fleet.types import Topology
+from camslice.fleet.types import Planning, Topology
+from camslice.plan.catalogue.allocatable import allocatable
 from camslice.plan.catalogue.catalogue import Catalogue
+from camslice.plan.catalogue.instance_type import InstanceType
 from camslice.plan.plan import Plan, PlannedClass, PlannedNode, PlannedPod
 
 _ENGINE_CPU_M, _ENGINE_MEMORY_MB = 500, 1000.0
-"""What an engine server of topology remote asks for beside its accelerator; assumed, for a plan counts it with the workers."""
+"""What an engine server of topology remote asks for beside its accelerator, where the workers leave so much; assumed, for a
+plan counts what it uses with the workers."""
 
 
-def node_shapes(plan: Plan, catalogue: Catalogue) -> tuple[NodeShape, ...]:
-    """One for each shape of the plan, in its order."""
+def node_shapes(plan: Plan, catalogue: Catalogue, planning: Planning | None = None) -> tuple[NodeShape, ...]:
+    """One for each shape of the plan, in its order. `planning`: as the fleet file says; what runs on each node besides our pods
+    is in it. Raises CatalogueError for a type that the catalogue lacks."""
     classes = {each.name: each for each in plan.classes}
-    return tuple(_shape(node, plan.nodes, classes, catalogue) for node in plan.nodes)
+    return tuple(_shape(node, plan.nodes, classes, catalogue, planning or Planning()) for node in plan.nodes)
 
 
 def _shape(
-    node: PlannedNode, others: Sequence[PlannedNode], classes: dict[str, PlannedClass], catalogue: Catalogue
+    node: PlannedNode,
+    others: Sequence[PlannedNode],
+    classes: Mapping[str, PlannedClass],
+    catalogue: Catalogue,
+    planning: Planning,
 ) -> NodeShape:
     pods = [_pod(index, pod, classes) for index, pod in enumerate(node.pods)]
     if node.topology is Topology.REMOTE:
-        accelerator = catalogue.find(node.instance_type).accelerator
-        servers = 1 if accelerator is None else accelerator.count
-        shares = 0 if accelerator is None else 1
-        pods.append(PodShape("engine", servers, _ENGINE_CPU_M, _ENGINE_MEMORY_MB, shares, (), role="engine"))
+        pods.append(_engine(node, catalogue.find(node.instance_type), catalogue, planning))
     return NodeShape(
         object_name(node.shape.replace("#", "-").replace(".", "-").replace("/", "-").replace(" ", "-")),
         node.instance_type,
@@ -44,7 +49,16 @@ def _shape(
     )
 
 
-def _pod(index: int, pod: PlannedPod, classes: dict[str, PlannedClass]) -> PodShape:
+def _engine(node: PlannedNode, machine: InstanceType, catalogue: Catalogue, planning: Planning) -> PodShape:
+    accelerator = machine.accelerator
+    servers = 1 if accelerator is None else accelerator.count
+    offered = allocatable(machine, catalogue.pods_of_system(planning.system_pods), planning.prefix_delegation)
+    left_m = (offered.cpu_m - sum(pod.count * pod.cpu_m for pod in node.pods)) // servers
+    shares = 0 if accelerator is None else 1
+    return PodShape("engine", servers, max(1, min(_ENGINE_CPU_M, left_m)), _ENGINE_MEMORY_MB, shares, (), role="engine")
+
+
+def _pod(index: int, pod: PlannedPod, classes: Mapping[str, PlannedClass]) -> PodShape:
     slots = tuple(
         Slot(classes[name].model, classes[name].fps, streams, classes[name].format) for name, streams in pod.contents.items()
     )

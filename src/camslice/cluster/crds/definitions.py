@@ -86,6 +86,14 @@ def _fleets() -> dict[str, Any]:
                         "spec": _long("What of the spec makes the pods that are wanted."),
                         "previousSpec": _long("What made those before."),
                         "since": {"type": "string", "format": "date-time"},
+                        "baseline": {
+                            "type": "object",
+                            "properties": {
+                                "p95Ms": _number("95th percentile of the pods before, ms."),
+                                "dropRate": _number("Share of frames that they dropped."),
+                                "detectionsPerFrame": _number("Objects that they found in a frame."),
+                            },
+                        },
                         "reason": _text("Why it was taken back."),
                     },
                 },
@@ -121,7 +129,7 @@ def _cameras() -> dict[str, Any]:
             "a source in a cluster is an rtsp://, rtsps://, http://, https:// or scene:// address",
         ),
         (
-            r"!self.source.matches('^[a-zA-Z]+://[^/@$]*:[^/@$]+@')",
+            r"!self.source.matches('(?i)^[a-z]+://[^/@]*:[^/@$]+@|[?&;][^=&;?/]*(pass|pwd|token|secret)[^=&;?/]*=[^&$]')",
             "a source must not hold a password: write ${NAME} and name the Secret in secretRef",
         ),
         (

@@ -8,12 +8,12 @@ from typing import Any
 from camslice.cluster.names import FLEET, SHAPE, TAINT
 from camslice.cluster.nodes.settings import NodeSettings
 from camslice.cluster.objects import FleetObject, NodeShape
+from camslice.cluster.placement.shards import shards_of
 from camslice.cluster.sharing.protocol import NodeSharing, Sharing
 from camslice.plan.catalogue.catalogue import Catalogue
 from camslice.plan.catalogue.instance_type import InstanceType
 
 Manifest = dict[str, Any]
-_GIBIBYTE_MB = 1073.741824
 _CAPACITY_TYPES = {"on_demand": "on-demand", "reserved": "on-demand", "spot": "spot"}
 """How Karpenter calls each purchase: reserved instances and savings plans are discounts on what is bought on demand."""
 _PRICED = ("reserved",)
@@ -32,7 +32,7 @@ def node_objects(
     shared = sharing.node(shape, _accelerators(first))
     yield node_class(fleet, shape, first, settings, prefixes=prefixes)
     yield node_pool(fleet, shape, types, shared, settings)
-    yield from overlays(fleet, shape, types, sharing)
+    yield from overlays(fleet, shape, types, shared)
 
 
 def pool_name(fleet: FleetObject, shape: NodeShape) -> str:
@@ -44,11 +44,7 @@ def node_pool(
     fleet: FleetObject, shape: NodeShape, types: list[InstanceType], shared: NodeSharing, settings: NodeSettings
 ) -> Manifest:
     """A pool of this shape's type and of those that may stand in for it. It never buys more than the plan and its spares."""
-    nodes = shape.nodes + fleet.spare_nodes
-    largest = max(each.vcpu for each in types)
-    memory_mb = max(each.memory_mb for each in types)
-    # Limits are checked against the largest type that a claim may still become, and by what is in use already.
-    limits: Manifest = {"cpu": str(largest * nodes), "memory": f"{round(memory_mb * nodes / _GIBIBYTE_MB + 1)}Gi"}
+    nodes = len({shard.node for shard in shards_of(fleet) if shard.shape is shape})
     requirements = [
         _in("node.kubernetes.io/instance-type", [each.name for each in types]),
         _in("kubernetes.io/arch", sorted({"arm64" if each.architecture == "arm64" else "amd64" for each in types})),
@@ -78,9 +74,13 @@ def node_pool(
                     "expireAfter": "Never",
                 },
             },
-            # Karpenter knows no latency: it may only take away what the operator has emptied.
-            "disruption": {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "1m", "budgets": [{"nodes": "1"}]},
-            "limits": limits,
+            # Karpenter knows no latency: it may take what the operator has emptied, and replace one outdated node at a time.
+            "disruption": {
+                "consolidationPolicy": "WhenEmpty",
+                "consolidateAfter": "1m",
+                "budgets": [{"nodes": "100%", "reasons": ["Empty"]}, {"nodes": "1", "reasons": ["Drifted"]}],
+            },
+            "limits": {"nodes": str(nodes)},
         },
     }
 
@@ -114,12 +114,12 @@ def node_class(
     }
 
 
-def overlays(fleet: FleetObject, shape: NodeShape, types: list[InstanceType], sharing: Sharing) -> Iterator[Manifest]:
+def overlays(fleet: FleetObject, shape: NodeShape, types: list[InstanceType], shared: NodeSharing) -> Iterator[Manifest]:
     """What Karpenter cannot know: the shares of a node, for each number of accelerators, and rates that were agreed on."""
     pool = _in("karpenter.sh/nodepool", [pool_name(fleet, shape)])
     numbers = sorted({_accelerators(each) for each in types})
     for number in numbers:
-        capacity = sharing.node(shape, number).capacity
+        capacity = shared.capacity(number)
         if not capacity:
             continue
         name = pool_name(fleet, shape) if len(numbers) == 1 else f"{pool_name(fleet, shape)}-{number}"
@@ -131,7 +131,7 @@ def overlays(fleet: FleetObject, shape: NodeShape, types: list[InstanceType], sh
             _in("node.kubernetes.io/instance-type", [shape.instance_type]),
             _in("karpenter.sh/capacity-type", [_CAPACITY_TYPES[shape.purchase]]),
         ]
-        yield _overlay(fleet, f"{pool_name(fleet, shape)}-price", requirements, {"price": f"{shape.usd_per_hour:g}"})
+        yield _overlay(fleet, f"{pool_name(fleet, shape)}-price", requirements, {"price": _decimal(shape.usd_per_hour)})
 
 
 def _overlay(fleet: FleetObject, name: str, requirements: list[Manifest], adds: Mapping[str, Any]) -> Manifest:
@@ -141,6 +141,11 @@ def _overlay(fleet: FleetObject, name: str, requirements: list[Manifest], adds: 
         "metadata": {"name": name, "labels": {FLEET: fleet.name}},
         "spec": {"requirements": requirements, **adds},
     }
+
+
+def _decimal(usd: float) -> str:
+    """As Karpenter reads prices: digits and a point, no exponent."""
+    return f"{usd:.6f}".rstrip("0").rstrip(".")
 
 
 def _in(key: str, values: list[str]) -> Manifest:

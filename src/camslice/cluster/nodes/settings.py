@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from camslice.plan.cost.lines import DISK_GB_PER_NODE
+
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
@@ -15,6 +17,6 @@ class NodeSettings:
     cluster_name: str = "camslice"
     role: str = "KarpenterNodeRole-camslice"
     ami_alias: str = "al2023@latest"
-    disk_gb: int = 20
+    disk_gb: int = int(DISK_GB_PER_NODE)
     node_class_group: str = "karpenter.k8s.aws"
     node_class_kind: str = "EC2NodeClass"

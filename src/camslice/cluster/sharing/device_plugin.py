@@ -24,6 +24,14 @@ CONFIG = "nvidia.com/device-plugin.config"
 MPS_CAPABLE = "nvidia.com/mps.capable"
 MIG_CONFIG = "nvidia.com/mig.config"
 MPS_CLIENTS = 48
+_MIG_NEEDS = (
+    f"MIG needs the GPU operator's MIG manager, which cuts the cards of nodes by their label {MIG_CONFIG}; the device plugin "
+    "alone does not"
+)
+_MPS_NEEDS = (
+    "MPS needs the device plugin's MPS daemon to let the camera pods' user in: they all run as one user that is not root, and "
+    "without the host's process ids"
+)
 _SLICES = {Topology.SLICED: "timeSlicing", Topology.MPS: "mps"}
 
 
@@ -54,13 +62,13 @@ class DevicePlugin:
             name = f"{'mps' if shape.topology is Topology.MPS else 'sliced'}-{per_gpu}"
             labels |= {CONFIG: name} | ({MPS_CAPABLE: "true"} if shape.topology is Topology.MPS else {})
             config = _config(_SLICES[shape.topology], per_gpu)
-            return NodeSharing(labels, {SHARED: per_gpu * accelerators}, config, name)
+            return NodeSharing(labels, {SHARED: per_gpu}, config, name, _MPS_NEEDS if shape.topology is Topology.MPS else None)
         if shape.topology is Topology.MIG:
             if shape.partition is None:
                 raise ClusterError(f"shape {shape.name}: the plan does not say how MIG cuts its cards; plan it again.")
             labels |= {CONFIG: "mig", MIG_CONFIG: f"all-{shape.partition}"}
             config = {"version": "v1", "flags": {"migStrategy": "mixed"}}
-            return NodeSharing(labels, {self._resource(shape): asking}, config, "mig")
+            return NodeSharing(labels, {self._resource(shape): math.ceil(asking / accelerators)}, config, "mig", _MIG_NEEDS)
         if asking > accelerators:
             raise ClusterError(
                 f"shape {shape.name}: {asking} pods want a device of their own, and {shape.instance_type} has {accelerators}; "

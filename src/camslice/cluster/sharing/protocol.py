@@ -13,14 +13,20 @@ from camslice.cluster.objects import NodeShape, PodShape
 class NodeSharing:
     """What nodes of one shape need, so that pods get their shares.
 
-    `labels` of the nodes; `capacity`: the resources that each node will have and that no instance type lists, with their
-    numbers; `config`: the sharing program's own configuration, by the name that the labels give it.
+    `labels` of the nodes; `per_accelerator`: the resources that each accelerator will add and that no instance type lists, with
+    their numbers; `config`: the sharing program's own configuration, by the name that the labels give it. `needs`: what the
+    cluster must have for it, in a sentence.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
-    capacity: Mapping[str, int] = field(default_factory=dict)
+    per_accelerator: Mapping[str, int] = field(default_factory=dict)
     config: Mapping[str, Any] | None = None
     config_name: str | None = None
+    needs: str | None = None
+
+    def capacity(self, accelerators: int) -> dict[str, int]:
+        """What a node with so many accelerators has of the added resources."""
+        return {name: number * accelerators for name, number in self.per_accelerator.items()}
 
 
 class Sharing(Protocol):
