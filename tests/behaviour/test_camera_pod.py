@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -429,6 +430,26 @@ def test_a_pod_without_streams_has_nobody_to_wait_for(pod: Pod) -> None:
     command.wait_for(lambda: runs(command, "1"))
     command.process.send_signal(signal.SIGTERM)
     assert command.end()[0] == 0
+
+
+def test_a_pod_without_a_declared_store_has_none(pod: Pod, tmp_path: Path) -> None:
+    pod.fleet("1", [("gate", SCENE)])
+    command = pod.start(store=None)
+    command.wait_for(lambda: runs(command, "1"))
+    assert not list(tmp_path.glob("**/*.db"))
+
+
+@pytest.mark.parametrize(("wrong", "code"), [(True, 2), (False, 0)])
+def test_other_weights_than_those_that_were_asked_for_are_refused(pod: Pod, tmp_path: Path, wrong: bool, code: int) -> None:
+    pod.fleet("1", [("gate", SCENE)])
+    sha256 = "0" * 64 if wrong else hashlib.sha256((tmp_path / "tiny.onnx").read_bytes()).hexdigest()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("CAMSLICE_WEIGHTS_SHA256", f"tiny.onnx={sha256}")
+        command = pod.start("--duration", "0.5")
+    ended, _ = command.end()
+    assert ended == code, command.stderr()
+    assert ("are not those that were asked for" in command.stderr()) is wrong
+    assert "Traceback" not in command.stderr()
 
 
 def test_a_placement_that_cannot_be_read_at_the_start_is_one_sentence(pod: Pod) -> None:

@@ -63,12 +63,13 @@ class FleetFile:
         placed = None
         try:
             placed = read_placement(self.path.parent)
-            return Declared(self._with_store(_as_run(load_fleet(self.path))), placed)
+            return Declared(self._with_store(_as_run(load_fleet(self.path)), placed), placed)
         except FleetError as fault:
             return Declared(None, placed, fault)
 
-    def _with_store(self, fleet: Fleet) -> Fleet:
-        if self._store == "none":
+    def _with_store(self, fleet: Fleet, placed: Placed | None) -> Fleet:
+        """A pod has no disk of its own on which a file beside it would be of use: without a declared store it has none."""
+        if self._store == "none" or (placed is not None and fleet.store is None and self._store is None):
             return replace(fleet, store=None)
         declared = fleet.store or Store(DEFAULT_STORE)
         return replace(fleet, store=declared if self._store is None else replace(declared, url=self._store))

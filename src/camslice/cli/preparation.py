@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 
 from camslice.cli.fetching import FetchBars
 from camslice.fleet.errors import SourceError
 from camslice.fleet.types import CameraSpec, Fleet
+from camslice.models.expected import expected_hashes, refuse_other_weights
 from camslice.models.licences import AcceptLicence
 from camslice.models.model import ModelInfo
 from camslice.models.resolve import resolve
@@ -16,10 +18,17 @@ log = logging.getLogger(__name__)
 
 
 def resolved_models(fleet: Fleet, accept: AcceptLicence, *, every: bool = False) -> dict[str, ModelInfo]:
-    """The weights of every model that a camera uses (of `every` model, also while there are no cameras). Raises ModelError."""
+    """The weights of every model that a camera uses (of `every` model, also while there are no cameras), and no others than
+    CAMSLICE_WEIGHTS_SHA256 asks for. Raises ModelError."""
     named = set(fleet.models)
     used = named if every else {model for camera in fleet.cameras for model in camera.models} or named
-    return {name: resolve(spec, accept=accept, progress=FetchBars()) for name, spec in fleet.models.items() if name in used}
+    expected = expected_hashes(os.environ)
+    found = {}
+    for name, spec in fleet.models.items():
+        if name in used:
+            found[name] = resolve(spec, accept=accept, progress=FetchBars())
+            refuse_other_weights(spec, found[name], expected)
+    return found
 
 
 def look_at_sources(fleet: Fleet, *, refuse: bool) -> None:
