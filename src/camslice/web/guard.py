@@ -99,6 +99,11 @@ class Guard:
         return _cookie(request, self._token)
 
 
+def cookie_of(token: str) -> str:
+    """What a program sends in `Cookie` where a proxy keeps `Authorization` for itself, as that of an API server does."""
+    return f"{_cookie_name(token)}={_cookie_value(token)}"
+
+
 def _with_headers(send: Send, cookie: str | None) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -150,8 +155,7 @@ def _has_cookie(request: HTTPConnection, token: str) -> bool:
 def _cookie(request: HTTPConnection, token: str) -> str:
     """The value of `Set-Cookie`."""
     secure = "; Secure" if request.scope["scheme"] == "https" else ""
-    pair = f"{_cookie_name(token)}={_cookie_value(token)}"
-    return f"{pair}; HttpOnly; Max-Age={_COOKIE_LIFE_S}; Path=/; SameSite=Strict{secure}"
+    return f"{cookie_of(token)}; HttpOnly; Max-Age={_COOKIE_LIFE_S}; Path=/; SameSite=Strict{secure}"
 
 
 def _cookie_name(token: str) -> str:

@@ -1,0 +1,134 @@
+"""Live figures from a Prometheus server that scrapes the pods, or the page of one machine."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import Request, urlopen
+
+from camslice.cluster.verify.buckets import Buckets
+from camslice.cluster.verify.figures import Frames, Group, Live, LiveStream
+from camslice.fleet.errors import ClusterError
+from camslice.fleet.secrets import redact_address
+
+_TIMEOUT_S = 30.0
+_DROPPED = ("superseded", "stale", "failed")
+Sample = tuple[Mapping[str, str], float]
+
+
+def read_live(url: str, fleet: str, window_s: float, match: str | None, token: str | None = None) -> Live:
+    """Over the last `window_s` seconds. `match`: label matchers such as job="camslice"; without, the series of that fleet, or
+    all where none names a fleet. Raises ClusterError."""
+    server = Prometheus(url, token)
+    matchers, remarks = match or "", []
+    if match is None:
+        matchers = f'fleet="{_quoted(fleet)}"'
+        if not server.ask(f"camslice_build_info{{{matchers}}}"):
+            named = server.ask('camslice_build_info{fleet!=""}')
+            if named:
+                others = ", ".join(sorted({labels["fleet"] for labels, _ in named}))
+                raise ClusterError(f"{server.name} has no series of fleet {fleet}, but of {others}; choose with --match.")
+            matchers = ""
+            remarks.append("no series names a fleet, so all that the server has are taken as this one's")
+    window, selected = f"[{round(window_s)}s]", f"{{{matchers}}}"
+    by = "sum by (model, shape, {}) (increase({}" + selected + window + "))"
+    bins = server.ask(by.format("stage, le", "camslice_stage_duration_seconds_bucket"))
+    sums = server.ask(by.format("stage", "camslice_stage_duration_seconds_sum"))
+    fates = server.ask(by.format("fate", "camslice_frames_total"))
+    captured = server.ask(f"sum by (model, shape) (increase(camslice_frames_captured_total{selected}{window}))")
+    rates = server.ask(
+        f"max by (camera, model) (avg_over_time(camslice_camera_analysed_frames_per_second{selected}{window})"
+        f" and camslice_camera_analysed_frames_per_second{selected})"
+    )
+    states = server.ask(f"sum by (state) (camslice_cameras{selected})")
+    groups = tuple(_groups(bins, sums, fates, captured))
+    if not groups:
+        raise ClusterError(
+            f"{server.name} has no frames of the last {window_s:g} s; see that it scrapes the pods (or `camslice run` at "
+            "/metrics), or choose series with --match."
+        )
+    usd = server.ask(f"max(camslice_fleet_usd_per_camera_month{selected} or camslice_usd_per_camera_month{selected})")
+    return Live(
+        source=f"Prometheus at {server.name}",
+        seconds=window_s,
+        groups=groups,
+        streams=tuple(LiveStream(labels["camera"], labels["model"], value) for labels, value in rates),
+        states={labels["state"]: round(value) for labels, value in states if value},
+        usd_per_camera_month=usd[0][1] if usd else None,
+        remarks=tuple(remarks),
+    )
+
+
+class Prometheus:
+    """A server, asked over HTTP. `name` is its address without credentials."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        """Raises ClusterError for what is no address of a server."""
+        parts = urlsplit(url)
+        self.name = redact_address(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ClusterError(f"--prometheus {self.name}: write an address such as http://127.0.0.1:9090.")
+        self._url = url.rstrip("/")
+        self._token = token
+
+    def ask(self, query: str) -> list[Sample]:
+        """The instant vector that a query gives; what is not a number is left out. Raises ClusterError."""
+        request = Request(f"{self._url}/api/v1/query?{urlencode({'query': query})}")  # noqa: S310 - http or https, see above
+        if self._token:
+            request.add_header("Authorization", f"Bearer {self._token}")
+        try:
+            with urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+                read = json.load(answer)
+        except HTTPError as error:
+            raise ClusterError(f"{self.name} answers with status {error.code}; check the address and the token.") from None
+        except (URLError, OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+            raise ClusterError(f"{self.name} cannot be reached ({reason}); check the address of --prometheus.") from None
+        except ValueError:
+            raise ClusterError(f"{self.name} answers with what is no JSON; check that it is a Prometheus server.") from None
+        return list(_samples(read))
+
+
+def _samples(read: Any) -> Iterator[Sample]:
+    for each in read.get("data", {}).get("result", ()) if isinstance(read, dict) else ():
+        value = float(each["value"][1])
+        if math.isfinite(value):
+            yield {str(key): str(text) for key, text in each["metric"].items()}, value
+
+
+def _groups(bins: list[Sample], sums: list[Sample], fates: list[Sample], captured: list[Sample]) -> Iterator[Group]:
+    up_to: dict[tuple[str, str], dict[str, dict[float, float]]] = defaultdict(lambda: defaultdict(dict))
+    for labels, value in bins:
+        up_to[_key(labels)][labels["stage"]][float(labels["le"]) * 1000.0] = value
+    totals = {(*_key(labels), labels["stage"]): value * 1000.0 for labels, value in sums}
+    frames: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for labels, value in fates:
+        frames[_key(labels)][labels["fate"]] = value
+    due = {_key(labels): value for labels, value in captured}
+    for key in sorted({*up_to, *frames}):
+        told = frames[key]
+        dropped = sum(told.get(fate, 0.0) for fate in _DROPPED)
+        stages = {
+            stage: Buckets.cumulative(counts, totals.get((*key, stage), 0.0))
+            for stage, counts in up_to[key].items()
+            if max(counts.values(), default=0.0) > 0.0
+        }
+        counted = Frames(
+            due.get(key, 0.0), told.get("analysed", 0.0), told.get("gated", 0.0), told.get("predicted", 0.0), dropped
+        )
+        if stages or dropped > 0.0:
+            yield Group(key[0], key[1] or None, counted, stages)
+
+
+def _key(labels: Mapping[str, str]) -> tuple[str, str]:
+    return labels.get("model", ""), labels.get("shape", "")
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
