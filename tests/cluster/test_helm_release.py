@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
+from camslice.cluster.crds.definitions import definitions
 from camslice.cluster.objects import FleetObject, ModelObject, NodeShape, PodShape, Slot
 from camslice.cluster.wire import fleet_manifest
 from camslice.fleet.types import Objective, Topology
@@ -137,12 +138,19 @@ class HookPods:
 
 
 @pytest.fixture(scope="module")
-def kinds(plane: Any) -> Any:
-    """The kinds of the Prometheus operator, as far as the chart makes any."""
+def kinds(plane: Any) -> Iterator[Any]:
+    """The kinds of the Prometheus operator, as far as the chart makes any; ours, if others made them, are away meanwhile."""
     for kind in ("podmonitors", "prometheusrules"):
         for file in sorted((TOOLS.parent / "crds").rglob(f"*{kind}*.yaml")):
             plane.kubectl("apply", "--server-side", "-f", str(file))
-    return plane
+    ours = [definition["metadata"]["name"] for definition in definitions().values()]
+    found = json.loads(plane.kubectl("get", "crd", "--output", "json"))["items"]
+    made_before = [name for name in ours if any(each["metadata"]["name"] == name for each in found)]
+    if made_before:
+        plane.kubectl("delete", "crd", *made_before)
+    yield plane
+    if made_before:
+        plane.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(definitions().values()))
 
 
 @pytest.fixture
