@@ -140,6 +140,7 @@ class Rollouts:
             "previousSpec": entry["spec"],
             "first": mine[0],
             "since": since,
+            "baseline": _told(judged(self._reports_of(shape, None))),
         }
 
     def _tried(self, shape: NodeShape, entry: dict[str, Any]) -> dict[str, Any]:
@@ -151,19 +152,22 @@ class Rollouts:
         new = [pod for pod in self._alive.get(first, ()) if pod.template == wanted]
         if not new or not new[-1].ready or self._now_s - new[-1].created_s < WATCHED_S:
             return entry
-        old = [
-            pod
-            for name, pods in self._alive.items()
-            for pod in pods
-            if self._shards[name].shape.name == shape.name and pod.template != wanted
-        ]
-        worse = why_worse(
-            judged([self._reports[pod.name] for pod in old if pod.name in self._reports]),
-            judged([self._reports[pod.name] for pod in new if pod.name in self._reports]),
-        )
+        before = judged(self._reports_of(shape, wanted))
+        if before.p95_ms is None:  # the first was the only one
+            before = _heard(entry.get("baseline") or {})
+        worse = why_worse(before, judged([self._reports[pod.name] for pod in new if pod.name in self._reports]))
         if worse is not None:
             return {**entry, "state": "taken back", "reason": worse}
         return {**entry, "state": "rolling"}
+
+    def _reports_of(self, shape: NodeShape, but: str | None) -> list[PodReport]:
+        """Of the shape's pods, those of one template left out."""
+        return [
+            self._reports[pod.name]
+            for name, pods in sorted(self._alive.items())
+            for pod in pods
+            if self._shards[name].shape.name == shape.name and pod.template != but and pod.name in self._reports
+        ]
 
     def _all_are(self, shape: NodeShape, spec: str) -> bool:
         return all(
@@ -191,6 +195,15 @@ class Rollouts:
         if key not in self._templates:
             self._templates[key] = template_of(self._made_by(spec), shape, pod, self._sharing)
         return self._templates[key]
+
+
+def _told(of: Judged) -> dict[str, float]:
+    values = {"p95Ms": of.p95_ms, "dropRate": of.drop_rate, "detectionsPerFrame": of.detections_per_frame}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _heard(told: Mapping[str, float]) -> Judged:
+    return Judged(told.get("p95Ms"), told.get("dropRate"), told.get("detectionsPerFrame"))
 
 
 def _spec_of(fleet: FleetObject) -> str:
