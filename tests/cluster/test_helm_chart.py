@@ -17,6 +17,7 @@ import yaml
 import camslice
 from camslice.cli.main import COMMANDS
 from camslice.cluster import names
+from camslice.cluster.operator import rbac
 from camslice.web.app import create_app
 from camslice.web.server import WebServer
 from tests.cluster.helm import CHARTS, NAMESPACE, HelmError, Object, helm, of_kind, one, pods_of, rendered
@@ -197,6 +198,17 @@ def test_the_page_and_the_check_may_only_look() -> None:
         for rule in one(objects, "Role", role)["rules"]:
             assert set(rule["verbs"]) <= {"get", "list", "watch"}
             assert "secrets" not in rule["resources"]
+
+
+@pytest.mark.parametrize("release", ["camslice", "east"])
+def test_the_operator_gets_the_rules_that_its_code_names_and_one_lease(release: str) -> None:
+    objects = rendered("camslice", release=release)
+    [lease] = of_kind(objects, "Lease")
+    name = lease["metadata"]["name"]
+    wanted = [json.loads(json.dumps(rule).replace("LEASE", name)) for rule in rbac.NAMESPACED]
+    assert one(objects, "Role", name)["rules"] == wanted
+    assert one(objects, "ClusterRole", f"{NAMESPACE}-{name}")["rules"] == list(rbac.CLUSTER)
+    assert f"--lease={name}" in pods_of(objects)[f"Deployment/{name}"]["spec"]["containers"][0]["args"]
 
 
 def test_roles_are_given_to_the_accounts_that_pods_run_as() -> None:

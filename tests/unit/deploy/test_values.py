@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
+from camslice.cluster.operator import rbac
 from tests.docs_blocks import ROOT
 from tests.unit.deploy.recipes import CHARTS
 
@@ -84,3 +85,8 @@ def test_pages_name_only_values_that_there_are() -> None:
     for page in ("install-on-kubernetes", "watch-a-cluster"):
         for value in re.findall(r"--set ([\w.]+)=", (ROOT / "docs" / "how-to" / f"{page}.md").read_text()):
             assert value in known, f"{page}: {value}"
+
+
+def test_the_chart_gives_the_operator_the_rules_that_its_code_names() -> None:
+    told = yaml.safe_load((CHARTS / "camslice" / "files" / "rbac.yaml").read_text())
+    assert told == {"namespaced": list(rbac.NAMESPACED), "cluster": list(rbac.CLUSTER)}
