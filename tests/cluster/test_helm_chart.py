@@ -33,6 +33,7 @@ EVERYTHING: dict[str, Any] = {
     "networkPolicy.pageFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway"}}}],
     "operator.nodeSelector": {"kubernetes.io/os": "linux"},
     "operator.podLabels": {"team": "video"},
+    "operator.prometheus": "http://prometheus.monitoring:9090",
     "web.service.annotations": {"a": "b"},
 }
 CHARTS_AND_VALUES = [("camslice", {}), ("camslice", EVERYTHING), ("camslice", {"web.enabled": False}), ("camslice-crds", {})]
