@@ -99,9 +99,10 @@ def _of_shape(shape: NodeShape, declared: Fleet, catalogue: Catalogue) -> Iterat
         system = catalogue.pods_of_system(declared.planning.system_pods).count_on(machine)
         pods = sum(pod.count for pod in shape.pods)
         if pods + system > limit:
+            way_out = "" if declared.planning.prefix_delegation else ", or with planning: {prefix_delegation: true}"
             yield (
                 f"shape {shape.name}: {pods} pods and {system} of the system are more than the {limit} that a "
-                f"{shape.instance_type} may hold; plan again, or with planning: {{prefix_delegation: true}}."
+                f"{shape.instance_type} may hold; plan again{way_out}."
             )
     if shape.purchase == "owned":
         yield f"shape {shape.name}: {shape.instance_type} is your own, which Karpenter cannot buy; plan with rented types."

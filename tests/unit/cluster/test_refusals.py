@@ -1,0 +1,121 @@
+"""What a cluster cannot do is refused in one sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from camslice.cluster.objects import WeightsFrom
+from camslice.cluster.refusals import source_variables
+from camslice.cluster.rendering import RenderSettings, rendered
+from camslice.fleet.errors import ClusterError
+from camslice.fleet.types import Fleet, Topology
+from camslice.plan.catalogue.instance_type import Purchase
+from camslice.plan.plan import PlannedNode
+from tests.unit.cluster import made_plan as made
+
+
+def refusal(fleet: Fleet, *nodes: PlannedNode, weights: WeightsFrom | None = None) -> str:
+    """The sentence; empty where it is rendered."""
+    try:
+        rendered(made.plan(*nodes), fleet, made.CATALOGUE, RenderSettings("street", weights=weights or WeightsFrom()))
+    except ClusterError as error:
+        return str(error)
+    return ""
+
+
+def with_source(source: str, more: str = "") -> Fleet:
+    text = made.FLEET.replace('"rtsp://${CAM_USER}:${CAM_PASSWORD}@10.20.0.7/1"', f'"{source}"')
+    variables = {"CAM_USER": "viewer", "CAM_PASSWORD": "open-sesame", "CAM": "rtsp://10.0.0.1/1", "HOST": "10.0.0.2"}
+    return made.parse_fleet(text.replace("COUNT", "1") + more, made.Path("/fleets"), variables, "fleet.yaml")
+
+
+ONE = made.node(Topology.SLICED, 1)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("clips/gate.mp4", "no pod can see /fleets/clips/gate.mp4"),
+        ("/dev/video0", "no pod can see /dev/video0"),
+        ("usb:0", "no pod can see usb:0"),
+        ("rtsp://viewer:hunter2@10.0.0.7/1", "its password is written in the fleet file"),
+        ("rtsp://${CAM_USER}:hunter2@10.0.0.7/1", "its password is written in the fleet file"),
+        ("http://10.0.0.7/video?user=a&password=hunter2", "its password is written in the fleet file"),
+        ("rtsp://camera.example/1", "camera.example is a host name"),
+        ("rtsp://${HOST}/1", "its host is known to a variable alone"),
+        ("${CAM}", "its host is known to a variable alone"),
+    ],
+)
+def test_sources_that_pods_cannot_reach_or_that_hold_a_password_are_refused(source: str, said: str) -> None:
+    sentence = refusal(with_source(source), ONE)
+    assert said in sentence
+    assert sentence.startswith("camera gate")
+    assert "hunter2" not in sentence
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "rtsp://10.0.0.7/1",
+        "rtsp://${CAM_USER}:${CAM_PASSWORD}@10.0.0.7/1",
+        "rtsps://viewer:${CAM_PASSWORD}@[fd00::7]:322/1",
+        "http://10.0.0.7/video?keyframe=1&password=${CAM_PASSWORD}",
+        "scene://people?seed=1",
+    ],
+)
+def test_addresses_that_stand_in_the_source_are_taken(source: str) -> None:
+    assert refusal(with_source(source), ONE) == ""
+
+
+@pytest.mark.parametrize("source", ["rtsp://camera.example/1", "rtsp://${HOST}/1", "${CAM}"])
+def test_hidden_hosts_are_taken_where_the_fleet_says_where_its_cameras_are(source: str) -> None:
+    assert refusal(with_source(source, "network: {cameras: [10.20.0.0/16]}\n"), ONE) == ""
+
+
+def test_weights_that_are_files_need_a_place_where_pods_find_them() -> None:
+    text = made.FLEET.replace("yolox-nano", "./mine.onnx").replace("COUNT", "1")
+    fleet = made.parse_fleet(text, made.Path("/fleets"), {"CAM_USER": "a", "CAM_PASSWORD": "b"}, "fleet.yaml")
+    assert "no pod can see the file /fleets/mine.onnx; say where pods find it with --weights-claim" in refusal(fleet, ONE)
+    assert refusal(fleet, ONE, weights=WeightsFrom(claim="models")) == ""
+
+
+def test_a_plan_of_other_streams_is_refused() -> None:
+    assert "do not hold the same streams (such as gate-2/people); plan again" in refusal(made.declared(2), ONE)
+
+
+def test_a_plan_without_nodes_is_refused() -> None:
+    assert "holds no nodes" in refusal(made.declared(1))
+
+
+def test_mig_on_a_card_that_cannot_be_cut_is_refused() -> None:
+    planned = made.node(Topology.MIG, 1, partition="1g.5gb")
+    assert "g4dn.xlarge has T4, which MIG cannot cut" in refusal(made.declared(1), planned)
+    able = made.node(Topology.MIG, 1, instance_type="p4d.24xlarge", partition="1g.5gb")
+    assert refusal(made.declared(1), able) == ""
+
+
+def test_more_mps_clients_than_a_gpu_takes_are_refused() -> None:
+    planned = made.node(Topology.MPS, 54, instance_type="g4dn.8xlarge")
+    assert "MPS takes at most 48 clients of a GPU, and 54 are planned" in refusal(
+        made.declared(54, "planning: {system_pods: case-study}\n"), planned
+    )
+
+
+def test_more_pods_than_a_node_has_addresses_for_are_refused() -> None:
+    planned = made.node(Topology.SLICED, 54, instance_type="g4dn.2xlarge")
+    sentence = refusal(made.declared(54), planned)
+    assert "54 pods and 6 of the system are more than the 29 that a g4dn.2xlarge may hold" in sentence
+    assert refusal(made.declared(54, "planning: {prefix_delegation: true}\n"), planned) == ""
+
+
+def test_machines_that_nobody_can_buy_are_refused() -> None:
+    planned = made.node(Topology.SLICED, 1, purchase=Purchase.OWNED)
+    assert "is your own, which Karpenter cannot buy" in refusal(made.declared(1), planned)
+
+
+def test_a_store_that_ends_with_its_pod_is_refused() -> None:
+    assert "a SQLite file ends with its pod" in refusal(made.declared(1, "store: sqlite:///events.db\n"), ONE)
+
+
+def test_variables_of_a_source_are_named_once() -> None:
+    assert source_variables("rtsp://${A}:${B}@10.0.0.1/${A}") == ("A", "B")
