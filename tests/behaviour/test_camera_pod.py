@@ -285,7 +285,7 @@ def test_a_batch_that_never_ends_fails_the_probe_for_life(pod: Pod, tmp_path: Pa
     pod.fleet("1", [("gate", SCENE)])
     text = (tmp_path / "fleet" / "fleet.yaml").read_text()
     pod.files(f"{text}workers: 1\n", {"revision": "1", "epochs": {"gate/tiny": 1}})
-    command = pod.start()
+    command = pod.start("--drain", "120")
     command.wait_for(lambda: runs(command, "1"))
     command.wait_for(lambda: status(command)["fleet"]["frames"]["analysed"] > 5)
     (engine,) = [
@@ -297,9 +297,16 @@ def test_a_batch_that_never_ends_fails_the_probe_for_life(pod: Pod, tmp_path: Pa
     try:
         command.wait_for(lambda: not probe(command, "live")["ok"])
         assert "a batch of model tiny has been at work for" in probe(command, "live")["reason"]
-    finally:
         engine.resume()
-    command.wait_for(lambda: probe(command, "live")["ok"])
+        command.wait_for(lambda: probe(command, "live")["ok"])
+        engine.suspend()
+        command.wait_for(lambda: not probe(command, "live")["ok"])
+        command.process.send_signal(signal.SIGTERM)
+        assert command.end()[0] == 0
+        assert "nobody is waited for: pod 0: a batch of model tiny" in command.stderr()
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            engine.kill()
 
 
 def test_a_password_that_changes_is_followed_and_no_other_camera_pauses(pod: Pod) -> None:

@@ -39,7 +39,10 @@ class Follower:
             self._look()
 
     def until_taken_over(self, patience_s: float) -> None:
-        """Returns when every stream was taken over, after `patience_s`, or when asked to stop once more."""
+        """Returns when every stream was taken over, after `patience_s`, or when asked to stop once more.
+
+        What is not alive analyses nothing for anybody: it is being ended for that, and does not wait.
+        """
         running = self._session.running
         until_s = time.monotonic() + patience_s
         running.draining = True
@@ -48,6 +51,10 @@ class Follower:
             running.let_go_of_what_was_taken_over()
             waits_for = running.placements.waits_for
             left_s = until_s - time.monotonic()
+            alive = running.live()
+            if not alive.ok:
+                log.error("nobody is waited for: %s", alive.reason)
+                return
             if not waits_for:
                 log.info("every stream was taken over")
                 return
