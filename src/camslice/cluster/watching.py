@@ -14,9 +14,9 @@ from typing import Any
 import httpx2 as httpx
 from lightkube import Client
 from lightkube.core.exceptions import ApiError
-from lightkube.generic_resource import create_global_resource, create_namespaced_resource
 
 from camslice.cluster.client import Kind
+from camslice.cluster.resources import resource
 from camslice.fleet.errors import ClusterError
 from camslice.fleet.secrets import redact
 
@@ -42,9 +42,7 @@ class Watched:
         on_put: Callable[[Manifest], None],
         on_gone: Callable[[Manifest], None],
     ) -> None:
-        group, _, version = kind.api_version.rpartition("/")
-        make = create_namespaced_resource if kind.namespaced else create_global_resource
-        self._kind: Any = make(group, version, kind.kind, kind.plural)
+        self._kind: Any = resource(kind)
         self._name = kind.plural
         self._client = client
         self._where: dict[str, Any] = {"namespace": namespace} if kind.namespaced else {}

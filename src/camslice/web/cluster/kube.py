@@ -12,9 +12,10 @@ import httpx2 as httpx
 import yaml
 from lightkube import Client, KubeConfig, operators
 from lightkube.core.exceptions import ApiError, ConfigError, LoadResourceError
-from lightkube.generic_resource import create_namespaced_resource
 
-from camslice.cluster.names import CAMERA_KIND, CAMERA_PLURAL, FLEET, FLEET_KIND, FLEET_PLURAL, GROUP, VERSION
+from camslice.cluster.client import CAMERA, CAMERA_FLEET, POD
+from camslice.cluster.names import FLEET
+from camslice.cluster.resources import resource
 from camslice.fleet.errors import CamsliceError
 from camslice.fleet.secrets import redact
 from camslice.web.cluster.parse import Object, camera_seen, fleet_seen, pod_seen
@@ -22,9 +23,7 @@ from camslice.web.cluster.seen import ClusterLook
 
 logger = logging.getLogger(__name__)
 
-_FLEETS = create_namespaced_resource(GROUP, VERSION, FLEET_KIND, FLEET_PLURAL)
-_CAMERAS = create_namespaced_resource(GROUP, VERSION, CAMERA_KIND, CAMERA_PLURAL)
-_PODS = create_namespaced_resource("", "v1", "Pod", "pods")
+_FLEETS, _CAMERAS, _PODS = resource(CAMERA_FLEET), resource(CAMERA), resource(POD)
 _WATCH_S = 240
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _ODD = (CamsliceError, KeyError, TypeError, ValueError, AttributeError)
