@@ -6,12 +6,15 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from camslice.cli.operator_run import metrics_text
+from camslice.cluster.client import Cluster
+from camslice.cluster.operator.operate import Operator, OperatorSettings
 from camslice.fleet.accounting import Fate
 from camslice.video.camera_state import CameraState
 from camslice.web.cluster import metrics as cluster_metrics
@@ -43,8 +46,10 @@ def told() -> dict[str, set[str]]:
 
 
 def operators() -> bytes:
-    """What the operator tells beside it."""
-    return b"# TYPE camslice_operator_leader gauge\ncamslice_operator_leader 1\n"
+    """What an operator tells that has not begun yet."""
+    settings = OperatorSettings("shop", poll_s=5.0, compact_after_s=120.0, lost_after_s=40.0, prometheus=None)
+    operator = Operator(cast(Cluster, None), None, settings, lambda: None)
+    return metrics_text(operator, None).encode()
 
 
 def rules() -> list[dict[str, Any]]:
