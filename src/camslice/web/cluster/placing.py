@@ -59,7 +59,9 @@ class Placing:
             pod, stream = self._best(camera, key)
             if stream is not None:
                 self.shown[pod] = self.shown.get(pod, frozenset()) | {key}
-                age_ms = None if stream.age_ms is None else stream.age_ms + 1000 * self._silence_s(pod)
+                # An answer is up to one interval old, and meanwhile frames were analysed; more than that is silence.
+                unknown_s = max(0.0, self._silence_s(pod) - STATE_EVERY_S)
+                age_ms = None if stream.age_ms is None else stream.age_ms + 1000 * unknown_s
                 streams.append(replace(stream, frames=sums.streams(pod).get(key, FrameCounts()), age_ms=age_ms, process=pod))
         return streams
 

@@ -6,7 +6,7 @@ export function showCluster({ cluster }) {
   const list = document.getElementById("conditions");
   if (!cluster || list === null) return;
   const refused = cluster.refused === 0 ? "" : ` ${cluster.refused} camera${cluster.refused === 1 ? " is" : "s are"} refused.`;
-  const pods = `${cluster.pods_answering} of ${cluster.pods} pod${cluster.pods === 1 ? "" : "s"} answer.`;
+  const pods = cluster.pods === 1 && cluster.pods_answering === 1 ? "Its pod answers." : `${cluster.pods_answering} of ${cluster.pods} pods answer.`;
   write(document.getElementById("cluster-facts"), `Fleet ${cluster.fleet || "–"} in namespace ${cluster.namespace}. ${pods}${refused}`);
   const shown = JSON.stringify(cluster.conditions);
   if (list.dataset.shown === shown) return;
