@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts tests docs docs-serve reference crds protocol image bench lock clean
+.PHONY: help demo test kube-tools cluster lint types contracts tests docs docs-serve reference crds protocol image bench lock clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -28,6 +28,12 @@ contracts: $(ENV)/.dev
 
 tests: $(ENV)/.dev ## only the tests (ARGS="-k mailbox")
 	$(BIN)/pytest $(ARGS)
+
+kube-tools: ## build the programs of a real Kubernetes (Go; cold some twenty minutes)
+	tools/kube-tools
+
+cluster: $(ENV)/.dev kube-tools ## the tests on a real Kubernetes (ARGS="-k karpenter")
+	$(BIN)/pytest tests/cluster $(ARGS)
 
 docs: $(ENV)/.dev ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
