@@ -37,10 +37,13 @@ def read_live(url: str, fleet: str, window_s: float, match: str | None, token: s
             matchers = ""
             remarks.append("no series names a fleet, so all that the server has are taken as this one's")
     window, selected = f"[{round(window_s)}s]", f"{{{matchers}}}"
-    by = "sum by (model, shape, {}) (increase({}" + selected + window + "))"
-    bins = server.ask(by.format("stage, le", "camslice_stage_duration_seconds_bucket"))
-    sums = server.ask(by.format("stage", "camslice_stage_duration_seconds_sum"))
-    fates = server.ask(by.format("fate", "camslice_frames_total"))
+
+    def increase(series: str, by: str) -> list[Sample]:
+        return server.ask(f"sum by (model, shape, {by}) (increase({series}{selected}{window}))")
+
+    bins = increase("camslice_stage_duration_seconds_bucket", "stage, le")
+    sums = increase("camslice_stage_duration_seconds_sum", "stage")
+    fates = increase("camslice_frames_total", "fate")
     captured = server.ask(f"sum by (model, shape) (increase(camslice_frames_captured_total{selected}{window}))")
     rates = server.ask(
         f"max by (camera, model) (avg_over_time(camslice_camera_analysed_frames_per_second{selected}{window})"

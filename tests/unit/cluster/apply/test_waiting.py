@@ -1,0 +1,76 @@
+"""What is said of a fleet on its way: ready only when it is, and otherwise in the cluster's own words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from camslice.cluster.apply.waiting import seen
+
+SAID = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.shared."
+
+
+def fleet(ready: str = "True", observed: int = 3, cameras: int = 2, **status: Any) -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": ready, "reason": "Starting", "message": "1 pod is not ready"}]
+    return {
+        "metadata": {"name": "street", "generation": 3},
+        "status": {"observedGeneration": observed, "cameras": cameras, "conditions": conditions, **status},
+    }
+
+
+def pod(name: str, *conditions: dict[str, str]) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "status": {"phase": "Pending", "conditions": list(conditions)}}
+
+
+PENDING = pod("p1", {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": SAID})
+
+
+@pytest.mark.parametrize(
+    ("found", "ready"),
+    [
+        (fleet(), True),
+        (fleet(ready="False"), False),
+        (fleet(observed=2), False),
+        (fleet(cameras=1), False),
+        ({}, False),
+    ],
+)
+def test_a_fleet_is_ready_when_it_says_so_of_all_that_was_applied(found: dict[str, Any], ready: bool) -> None:
+    assert seen(found, [], [], [], 2).ready is ready
+
+
+def test_pods_that_pend_are_told_in_the_schedulers_own_words() -> None:
+    look = seen(fleet(ready="False"), [PENDING, {**PENDING, "metadata": {"name": "p2"}}], [], [], 2)
+    assert look.pending == {SAID: 2}
+    assert f"2 pods pending: {SAID}" in look.why_not
+    assert "2 pending" in look.line
+
+
+def test_an_image_that_cannot_be_pulled_is_told() -> None:
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+    stuck = {"metadata": {"name": "p"}, "status": {"phase": "Pending", "containerStatuses": [waiting]}}
+    assert "ImagePullBackOff: no such image" in seen(fleet(ready="False"), [stuck], [], [], 2).why_not
+
+
+def test_an_operator_that_said_nothing_is_the_reason() -> None:
+    assert "operator" in seen({"metadata": {"generation": 1}}, [], [], [], 2).why_not
+
+
+def test_warnings_and_karpenters_steps_are_told_in_their_order_and_chatter_is_not() -> None:
+    def event(reason: str, at: str, kind: str = "Normal") -> dict[str, Any]:
+        return {
+            "type": kind,
+            "reason": reason,
+            "lastTimestamp": at,
+            "message": "words",
+            "involvedObject": {"kind": "NodeClaim", "name": "n"},
+            "source": {"component": "karpenter"},
+        }
+
+    events = [event("Launched", "2026-01-01T00:00:02Z"), event("InsufficientCapacityError", "2026-01-01T00:00:01Z", "Warning")]
+    look = seen(fleet(), [], [], [*events, event("Pulled", "2026-01-01T00:00:03Z")], 2)
+    assert look.events == (
+        "nodeclaim n: InsufficientCapacityError (karpenter): words",
+        "nodeclaim n: Launched (karpenter): words",
+    )
