@@ -58,7 +58,7 @@ class InventedModel:
 def synthetic_problem(cameras: int, seed: int = 1, purchases: Sequence[Purchase] = PURCHASES, most_shapes: int = 12) -> Problem:
     """So many cameras of 8 models x 5 rates, every instance type of the catalogue with its topologies and purchases."""
     draw = random.Random(seed)
-    models = [_model(number, draw) for number in range(8)]
+    models = [invented_model(number, draw) for number in range(8)]
     kinds = [(model, fps) for model in models for fps in RATES_FPS]
     weights = [draw.uniform(0.3, 3.0) / fps**0.5 for _, fps in kinds]
     counts = [int(cameras * weight / sum(weights)) for weight in weights]
@@ -75,7 +75,8 @@ def synthetic_problem(cameras: int, seed: int = 1, purchases: Sequence[Purchase]
     return Problem(classes, options, most_shapes)
 
 
-def _model(number: int, draw: random.Random) -> InventedModel:
+def invented_model(number: int, draw: random.Random) -> InventedModel:
+    """The heavier, the higher its number."""
     heavy = 0.6 * 1.45**number
     return InventedModel(
         f"model-{number}",

@@ -16,13 +16,11 @@ from camslice.plan.capacity.limits import why_too_full
 from camslice.plan.node_kind import NodeKind, strictest
 from camslice.plan.optimise.problem import Contents
 from camslice.plan.plan import Latency, PlannedClass, Predicted
-from camslice.plan.simulation.compiled import can_compile
 from camslice.plan.simulation.enough import Enough, simulate_enough
 from camslice.plan.simulation.load import NodeLoad
 from camslice.plan.simulation.node import SimulatedNode
-from camslice.plan.simulation.quick import is_quick
 from camslice.plan.simulation.result import Outcome, Simulated
-from camslice.plan.simulation.simulate import Way
+from camslice.plan.simulation.simulate import quickest_way
 
 _LEAST_PERCENTILE = 95.0
 _MOST_FRAMES = 60_000.0
@@ -150,8 +148,7 @@ class Judge:
         known = self._remembered.get(key)
         if known is None:
             self.simulations += 1
-            way = Way.COMPILED if can_compile() and is_quick(node) else Way.AUTO
-            known = judged(simulate_enough(node, seed, enough, _RECOVERED_AFTER_S, way), objective, seed)
+            known = judged(simulate_enough(node, seed, enough, _RECOVERED_AFTER_S, quickest_way(node)), objective, seed)
             self._remembered[key] = known
         return known
 

@@ -1,13 +1,16 @@
-"""The kernel compiled by numba, an extra: the same source, hence the same rules, and the same result to the bit."""
+"""What numba, an extra, compiles: the kernel from the same source, and a second one for all other nodes of open loops. Both
+come to the same result as what they replace, to the bit."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from typing import cast
 
 from camslice.plan.simulation.kernel import run_kernel
+from camslice.plan.simulation.node import SimulatedNode
 
 Kernel = Callable[..., tuple[int, int, float, float]]
 
@@ -16,6 +19,13 @@ Kernel = Callable[..., tuple[int, int, float, float]]
 def can_compile() -> bool:
     """Whether numba is installed; it is not loaded for the answer."""
     return find_spec("numba") is not None
+
+
+def is_open(node: SimulatedNode) -> bool:
+    """Whether the second kernel knows this node: frames arrive by themselves, may be stale, and no network jitters."""
+    streams = (stream for pod in node.pods for stream in pod.streams)
+    steady = all(server.network_jitter_ms == 0.0 for server in node.servers)
+    return steady and math.isfinite(node.latency_ms) and all(stream.interval_ms is not None for stream in streams)
 
 
 @cache

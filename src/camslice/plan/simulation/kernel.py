@@ -116,6 +116,7 @@ def run_kernel(
     mean_ns = [0.0 for _ in range(pods)]
     deviation_ns = [0.0 for _ in range(pods)]
     live = latency_ms < 1e300
+    latency_ns = int(latency_ms * 1e6) if live else 0
 
     # Processor.
     runnable = 0.0
@@ -284,7 +285,7 @@ def run_kernel(
                     # The frame is done.
                     fates[row_of[p]] = ANALYSED
                     row_of[p] = -1
-                    error = (now - taken_at[p]) * 1e6 - mean_ns[p]
+                    error = round(now * 1e6) - round(taken_at[p] * 1e6) - mean_ns[p]
                     mean_ns[p] += 0.1 * error
                     deviation_ns[p] += 0.1 * (abs(error) - deviation_ns[p])
                     busy_cpu += capacity * (now - busy_cpu_at)
@@ -311,14 +312,14 @@ def run_kernel(
                         factor_of[row] = factors[p * of_each + captured[p] % of_each]
                         captured[p] += 1
                 else:
-                    now_ns = int(now * 1e6)
+                    now_ns = round(now * 1e6)
                     while waiting[p]:
                         candidate = ring[p * widest + ring_head[p]]
                         ring_head[p] = (ring_head[p] + 1) % widest
                         waiting[p] -= 1
                         if live:
-                            needed_ns = min(mean_ns[p] + 2.0 * deviation_ns[p], latency_ms * 1e6 / 2)
-                            deadline_ns = int(captured_ms[candidate] * 1e6) + int(latency_ms * 1e6)
+                            needed_ns = min(mean_ns[p] + 2.0 * deviation_ns[p], latency_ns / 2)
+                            deadline_ns = round(captured_ms[candidate] * 1e6) + latency_ns
                             if now_ns + int(needed_ns) > deadline_ns:
                                 fates[candidate] = STALE
                                 mean_ns[p] *= 0.99

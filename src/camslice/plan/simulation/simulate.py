@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from camslice.fleet.errors import PlanError
+from camslice.plan.simulation.compiled import can_compile, is_open
 from camslice.plan.simulation.general import Raw, run_general
 from camslice.plan.simulation.node import SimulatedNode
 from camslice.plan.simulation.quick import expected_frames, is_quick, run_quick
@@ -16,6 +17,7 @@ from camslice.plan.simulation.result import Simulated, outcome_of
 DEFAULT_WARM_UP_S = 2.0
 _WORTH_COMPILING = 2_000_000
 """Steps, from which the compiled kernel saves more time than it may take to compile."""
+_GENERAL_WORTH_COMPILING = 500_000
 
 
 class Way(StrEnum):
@@ -40,21 +42,33 @@ def simulate(
     began_s = time.perf_counter()
     warm_up_ms, end_ms = warm_up_s * 1000.0, (warm_up_s + seconds) * 1000.0
     way = _way(node, end_ms) if way is Way.AUTO else way
-    if way is Way.GENERAL:
+    if way is Way.COMPILED and not is_quick(node):
+        raw = _run_compiled(node, seed, warm_up_ms, end_ms)
+    elif way is Way.GENERAL:
         raw = run_general(node, seed, warm_up_ms, end_ms)
     else:
         raw = run_quick(node, seed, warm_up_ms, end_ms, compiled=way is Way.COMPILED)
     return _simulated(node, raw, seconds, warm_up_ms, time.perf_counter() - began_s, compiled=way is Way.COMPILED)
 
 
-def _way(node: SimulatedNode, end_ms: float) -> Way:
-    from camslice.plan.simulation.compiled import can_compile
+def quickest_way(node: SimulatedNode) -> Way:
+    """For many simulations, among which the time to compile does not count."""
+    return Way.COMPILED if can_compile() and (is_quick(node) or is_open(node)) else Way.AUTO
 
-    if not is_quick(node):
-        return Way.GENERAL
+
+def _way(node: SimulatedNode, end_ms: float) -> Way:
     steps = max((len(pod.before) + len(pod.batches[0]) + len(pod.after) for pod in node.pods), default=0)
-    worth = expected_frames(node, end_ms) * steps > _WORTH_COMPILING
-    return Way.COMPILED if worth and can_compile() else Way.PURE
+    quick = is_quick(node)
+    worth = expected_frames(node, end_ms) * steps > (_WORTH_COMPILING if quick else _GENERAL_WORTH_COMPILING)
+    if worth and quickest_way(node) is Way.COMPILED:
+        return Way.COMPILED
+    return Way.PURE if quick else Way.GENERAL
+
+
+def _run_compiled(node: SimulatedNode, seed: int, warm_up_ms: float, end_ms: float) -> Raw:
+    from camslice.plan.simulation.general_compiled import run_general_compiled
+
+    return run_general_compiled(node, seed, warm_up_ms, end_ms)
 
 
 def _simulated(node: SimulatedNode, raw: Raw, seconds: float, warm_up_ms: float, wall_s: float, *, compiled: bool) -> Simulated:
