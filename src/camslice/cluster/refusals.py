@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from camslice.cluster.objects import NodeShape
+from camslice.cluster.sharing.protocol import Sharing
+from camslice.fleet.errors import ClusterError
 from camslice.fleet.types import Backend, CameraSpec, Fleet, Topology
 from camslice.plan.catalogue.catalogue import Catalogue
 from camslice.plan.plan import Plan
@@ -19,7 +21,7 @@ _PLAIN_PASSWORD = re.compile(r"^[a-z]+://[^/@]*:[^/@$]+@|[?&;][^=&;?/]*(pass|pwd
 
 
 def refusals(
-    plan: Plan, declared: Fleet, shapes: Sequence[NodeShape], catalogue: Catalogue, *, files_found: bool
+    plan: Plan, declared: Fleet, shapes: Sequence[NodeShape], catalogue: Catalogue, sharing: Sharing, *, files_found: bool
 ) -> Iterator[str]:
     """Sentences; none where the cluster can do all of it. `files_found`: pods are told where weights that are files lie."""
     if not plan.nodes:
@@ -42,7 +44,7 @@ def refusals(
                 "--weights-image or --weights-url, or name a model of the model list."
             )
     for shape in shapes:
-        yield from _of_shape(shape, declared, catalogue)
+        yield from _of_shape(shape, declared, catalogue, sharing)
     if declared.store is not None and declared.store.url.startswith("sqlite"):
         yield "store: a SQLite file ends with its pod; write a postgresql:// address, or no store."
 
@@ -88,15 +90,20 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _of_shape(shape: NodeShape, declared: Fleet, catalogue: Catalogue) -> Iterator[str]:
+def _of_shape(shape: NodeShape, declared: Fleet, catalogue: Catalogue, sharing: Sharing) -> Iterator[str]:
     machine = catalogue.find(shape.instance_type)
     accelerator = machine.accelerator
     if shape.topology is Topology.MIG and not (accelerator and accelerator.mig_profiles):
         card = "no accelerator" if accelerator is None else accelerator.name
         yield f"shape {shape.name}: {shape.instance_type} has {card}, which MIG cannot cut; plan with sliced or pooled."
+    try:
+        sharing.node(shape, 0 if accelerator is None else accelerator.count)
+    except ClusterError as error:
+        yield str(error)
     limit = machine.pod_limit_prefix if declared.planning.prefix_delegation else machine.pod_limit
     if limit is not None:
         system = catalogue.pods_of_system(declared.planning.system_pods).count_on(machine)
+        system += shape.topology is Topology.MPS  # the device plugin's MPS daemon
         pods = sum(pod.count for pod in shape.pods)
         if pods + system > limit:
             way_out = "" if declared.planning.prefix_delegation else ", or with planning: {prefix_delegation: true}"

@@ -60,7 +60,8 @@ class Rendered:
 def rendered(plan: Plan, declared: Fleet, catalogue: Catalogue, settings: RenderSettings) -> Rendered:
     """Raises ClusterError, one sentence, for the first thing that a cluster cannot do."""
     shapes = node_shapes(plan, catalogue, declared.planning)
-    for sentence in refusals(plan, declared, shapes, catalogue, files_found=settings.weights != WeightsFrom()):
+    sharing = DevicePlugin()
+    for sentence in refusals(plan, declared, shapes, catalogue, sharing, files_found=settings.weights != WeightsFrom()):
         raise ClusterError(sentence)
     fleet = _fleet(plan, declared, shapes, settings)
     for shape in shapes:
@@ -70,7 +71,6 @@ def rendered(plan: Plan, declared: Fleet, catalogue: Catalogue, settings: Render
             )
     cameras = tuple(_camera(camera, fleet) for camera in declared.cameras)
     prefixes = declared.planning.prefix_delegation
-    sharing = DevicePlugin()
     shared = [_shared(sharing, shape, catalogue) for shape in shapes]
     files: dict[str, list[Manifest]] = {
         f"10-nodes-{shape.name}.yaml": list(node_objects(fleet, shape, sharing, catalogue, settings.nodes, prefixes=prefixes))

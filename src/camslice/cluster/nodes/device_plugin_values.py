@@ -20,7 +20,6 @@ def device_plugin_values(nodes: Iterable[NodeSharing]) -> dict[str, Any] | None:
     texts = {name: yaml.safe_dump(config, sort_keys=False) for name, config in sorted(configs.items())}
     return {
         "config": {"map": texts, "default": "plain"},
-        "gfd": {"enabled": True},
         "nodeSelector": {"nvidia.com/gpu.present": "true"},
         "tolerations": [
             {"key": TAINT, "operator": "Exists", "effect": "NoSchedule"},
