@@ -403,6 +403,31 @@ def test_two_pods_hand_a_camera_over_through_the_store_without_an_operator(serve
     assert second[0] - first[-1] < 2_000_000, "the camera was away while one pod followed the other"
 
 
+def test_a_store_that_asks_for_another_password_gets_it_without_a_restart(
+    server: PostgresServer, pod: Pod, tmp_path: Path
+) -> None:
+    server.query("CREATE ROLE pod LOGIN PASSWORD 'first-secret'")
+    server.query("GRANT CREATE, USAGE ON SCHEMA public TO pod")
+    pod.secrets({"STORE_URL": server.url_of("pod", "first-secret")})
+    pod.fleet("1", [("gate", SCENE)], more='store: "${STORE_URL}"\n')
+    command = pod.start(store=None)
+    command.wait_for(lambda: len(captured_us(server)) == 1)
+    server.query("ALTER ROLE pod PASSWORD 'other-secret'")
+    server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pod'")
+    command.wait_for(lambda: any("password" in problem for problem in status(command)["problems"]))
+    pod.secrets({"STORE_URL": server.url_of("pod", "other-secret")})
+    command.wait_for(lambda: not status(command)["problems"])
+    before = sum(map(len, captured_us(server).values()))
+    command.wait_for(lambda: sum(map(len, captured_us(server).values())) > before)
+    assert runs(command, "1")
+    pod.secrets({"STORE_URL": server.url_of("pod", "other-secret").replace("/postgres", "/elsewhere")})
+    command.wait_for(lambda: "restart `camslice run`" in probe(command, "ready").get("reason", ""))
+    command.process.send_signal(signal.SIGTERM)
+    code, output = command.end()
+    assert (code, json.loads(output)["dropped_results"]) == (0, {})
+    assert "-secret" not in command.stderr()
+
+
 def captured_us(server: PostgresServer) -> dict[int, list[int]]:
     """When the stored frames of each run were captured, in order."""
     found: dict[int, list[int]] = {}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 
 from camslice.cli.fleet_file import Declared, FleetFile
 from camslice.cli.session import Session
 from camslice.cli.signals import Signals
 from camslice.fleet.errors import CamsliceError, FleetError
 from camslice.fleet.placement import stream_name
-from camslice.fleet.types import Fleet
+from camslice.fleet.types import Fleet, Store
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,8 @@ class Follower:
     def _declare_again(self) -> None:
         """Make the fleet what the files say now; what is wrong with them is said, and the old fleet goes on.
 
-        Store and sinks are opened at the start: a change of them is told, and holds nobody else up.
+        Store and sinks are opened at the start: a change of them is told, and holds nobody else up. But the store's user and
+        password are followed.
         """
         self._failed_s = None
         running = self._session.running
@@ -91,7 +93,9 @@ class Follower:
 
     def _not_followed(self, fleet: Fleet) -> str | None:
         before = self._started_with.fleet
-        if before is None or (fleet.store, fleet.sinks) == (before.store, before.sinks):
+        if before is None or (_without_login(fleet.store), fleet.sinks) == (_without_login(before.store), before.sinks):
+            if fleet.store is not None:
+                self._session.log_in_as(fleet.store.url)
             return None
         return "store or sinks of the fleet file were changed and are not followed: restart `camslice run` to open the new ones"
 
@@ -100,3 +104,13 @@ class Follower:
         if problem is not None and problem != running.problem:
             log.error("%s", problem)
         running.problem = problem
+
+
+def _without_login(store: Store | None) -> Store | None:
+    """The store as a place. A password may hold what separates the parts of an address, so it reaches to the last @ before
+    the first question mark."""
+    if store is None or not store.url.startswith("postgresql"):
+        return store
+    scheme, mark, rest = store.url.partition("://")
+    address, question, options = rest.partition("?")
+    return replace(store, url=scheme + mark + address.rpartition("@")[2] + question + options)

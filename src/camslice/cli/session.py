@@ -65,7 +65,8 @@ class Session:
         model ready.
         """
         self._ticking = threading.Event()
-        self._sinks = _sinks(fleet)
+        self._store_url = "" if fleet.store is None else fleet.store.url
+        self._sinks = _sinks(fleet, lambda: self._store_url)
         self._statistics = Statistics()
         self._waits_for_cameras = placed is not None
         self._supervisor = Supervisor(fleet, models, self._take, hold=True, every_model=placed is not None)
@@ -109,6 +110,10 @@ class Session:
         with ThreadPoolExecutor(max(1, len(last))) as together:
             for done in [together.submit(work) for work in last]:
                 done.result()
+
+    def log_in_as(self, store_url: str) -> None:
+        """The store is where it was, and asks for this user and password from its next connection on."""
+        self._store_url = store_url
 
     def over(self) -> bool:
         """Whether no camera will bring another frame, and all they brought were analysed."""
@@ -158,12 +163,12 @@ def _server(running: SupervisedFleet, base: Path, listen: Listen, *, open_metric
     return WebServer(app, listen.host, listen.port)
 
 
-def _sinks(fleet: Fleet) -> list[Sink]:
+def _sinks(fleet: Fleet, url_now: Callable[[], str]) -> list[Sink]:
     sinks: list[Sink] = []
     if fleet.store is not None:
         run_id = uuid.uuid4().hex[:12]
         store, spool = fleet.store, spool_place(os.environ)
-        sinks.append(StoreSink(store.url, store.keep_days, store.keep_mb, run_id, spool=spool))
+        sinks.append(StoreSink(store.url, store.keep_days, store.keep_mb, run_id, spool=spool, url_now=url_now))
     try:
         sinks += [JsonlSink(sink.path) for sink in fleet.sinks]
     except BaseException:

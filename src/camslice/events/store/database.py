@@ -6,7 +6,7 @@ What SQLite and PostgreSQL do differently is in one file each, behind `Backend`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -102,15 +102,17 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str, *, writing: bool) -> Database:
+def open_database(url: str, *, writing: bool, url_now: Callable[[], str] | None = None) -> Database:
     """Open the store at a SQLAlchemy URL; for `writing`, its tables are created if they are not there.
+
+    On a server, user and password of each connection are those that `url_now` tells when it is made.
 
     One of an older version is made new when it is opened for writing (see `migrations`), and read as it is otherwise.
 
     Raises StoreError, in one sentence without credentials, when it cannot be reached (StoreAwayError), read or (for `writing`)
     written, when it is something else than a store, or a store of another version.
     """
-    backend = _backend(url)
+    backend = _backend(url, url_now)
     backend.check(writing=writing)
     try:
         database = Database(backend, writing=writing)
@@ -134,7 +136,7 @@ def is_on_a_server(url: str) -> bool:
     return isinstance(_backend(url), Postgres)
 
 
-def _backend(url: str) -> Backend:
+def _backend(url: str, url_now: Callable[[], str] | None = None) -> Backend:
     try:
         parsed: URL = make_url(url)
     except (ArgumentError, ValueError):
@@ -142,7 +144,7 @@ def _backend(url: str) -> Backend:
     if parsed.get_backend_name() == "sqlite":
         return Sqlite(parsed)
     if parsed.get_backend_name() in {"postgresql", "postgres"}:
-        return Postgres(parsed)
+        return Postgres(parsed, url_now)
     raise StoreError(f"store {_shown(url)}: {parsed.get_backend_name()} is not supported; {_LIKE_THESE}")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import URL, Connection, Engine, Table, bindparam, create_engine, func, select, text
+from sqlalchemy import URL, Connection, Engine, Table, bindparam, create_engine, event, func, make_url, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,8 +21,10 @@ _SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count":
 class Postgres:
     """A store on a server."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, url_now: Callable[[], str] | None = None) -> None:
+        """`url_now` tells the URL whenever a connection is made: user and password are taken from it, for they may change."""
         self._url = url.set(drivername="postgresql+psycopg")
+        self._url_now = url_now
         host = (url.host or "").rpartition("@")[2] or url.query.get("host") or "local socket"  # a password may hold an @
         self.where = f"postgresql {host}{f':{url.port}' if url.port else ''}/{url.database or ''}"
 
@@ -37,7 +39,15 @@ class Postgres:
         """
         patience = {} if "connect_timeout" in self._url.query else {"connect_timeout": _CONNECT_PATIENCE_S}
         pool = {"pool_size": 1, "max_overflow": 1} if writing else {"pool_size": 2, "max_overflow": 2}
-        return create_engine(self._url, isolation_level="READ COMMITTED", connect_args={**_SILENCE, **patience}, **pool)
+        engine = create_engine(self._url, isolation_level="READ COMMITTED", connect_args={**_SILENCE, **patience}, **pool)
+        if (url_now := self._url_now) is not None:
+
+            @event.listens_for(engine, "do_connect")
+            def take_credentials(dialect: object, record: object, arguments: list[object], named: dict[str, object]) -> None:
+                now = make_url(url_now())
+                named |= {"user": now.username, "password": now.password}
+
+        return engine
 
     def insert(self, table: Table) -> Insert:
         """An INSERT that can say what happens on conflict."""

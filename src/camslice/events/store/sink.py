@@ -32,6 +32,8 @@ class StoreSink:
     With a `spool`, and a store on a server, results wait there while the server is away, at the start too, and survive our
     death; without one they wait in memory.
 
+    `url_now` tells the URL again for each connection that is made: its user and password may have changed by then.
+
     Raises StoreError, in one sentence, when the store cannot be opened and written.
     """
 
@@ -48,13 +50,14 @@ class StoreSink:
         capacity: int = 20_000,
         interval_s: float = 0.5,
         spool: SpoolPlace | None = None,
+        url_now: Callable[[], str] | None = None,
     ) -> None:
         self._samples: deque[Sample] = deque(maxlen=WAITING_SAMPLES)
         self._book = EpochBook()
         run = Run(run_id, round(clock() * 1e6))
 
         def tables() -> Tables:
-            return Tables(open_database(url, writing=True), Limits(keep_days, keep_mb), run, clock)
+            return Tables(open_database(url, writing=True, url_now=url_now), Limits(keep_days, keep_mb), run, clock)
 
         self._writer: BatchWriter[Placed, PreparedFrames] | SpooledWriter
         if spool is not None and is_on_a_server(url):
