@@ -14,6 +14,10 @@ def manifest_text(manifest: dict[str, Any]) -> str:
     return text
 
 
+_ODD_BREAKS = "\x85\u2028\u2029\ufeff"
+"""Characters that YAML takes for line breaks, or for none."""
+
+
 @cache
 def _dumper() -> type[yaml.SafeDumper]:
     class Dumper(yaml.SafeDumper):
@@ -22,6 +26,8 @@ def _dumper() -> type[yaml.SafeDumper]:
 
         def represent_text(self, data: str) -> yaml.Node:
             style = "|" if "\n" in data.rstrip("\n") else None
+            if any(odd in data for odd in _ODD_BREAKS):
+                style = '"'
             node: yaml.Node = self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
             return node
 
