@@ -71,14 +71,26 @@ class Buckets:
     def percentile(self, percentile: float, infinite: float = 0.0) -> float | None:
         """In ms, on a straight line within a bin, with `infinite` further ones that are infinitely late. None when empty, or
         when it falls among those, or beyond the last finite edge."""
+        found = self._bin_of(percentile, infinite)
+        if found is None or math.isinf(found[0][1]):
+            return None
+        (low, high), share = found
+        return low + (high - low) * share
+
+    def at_least(self, percentile: float, infinite: float = 0.0) -> float | None:
+        """What the percentile is at the least, in ms: the lower edge of its bin, for where in it nobody knows. None as above,
+        but for a bin without an upper edge."""
+        found = self._bin_of(percentile, infinite)
+        return None if found is None else found[0][0]
+
+    def _bin_of(self, percentile: float, infinite: float) -> tuple[Bin, float] | None:
+        """The bin that a percentile falls into, and how far into it, as a share of its frames."""
         rank = percentile / 100.0 * (self.n + infinite)
         below = 0.0
-        if self.n <= 0:
-            return None
         for low, high in sorted(self.counts, key=lambda each: (each[1], each[0])):
             count = self.counts[low, high]
-            if below + count >= rank * (1 - 1e-12):
-                return None if math.isinf(high) else low + (high - low) * max(0.0, rank - below) / count
+            if count > 0.0 and below + count >= rank * (1 - 1e-12):
+                return (low, high), min(1.0, max(0.0, rank - below) / count)
             below += count
         return None
 

@@ -2,7 +2,8 @@
 
 Only what is worse than planned is drift: later, dearer, more, less of what was promised. A latency is drift when it is later
 than planned by more than the tolerance, as a share of what was planned and of what fitted figures leave open, and by more than
-2 % of the latency objective: below that nobody would notice.
+2 % of the latency objective: below that nobody would notice. Where only buckets are known, the lower edge of the percentile's
+own is judged: what lies within a bucket is no proof.
 """
 
 from __future__ import annotations
@@ -180,11 +181,13 @@ def _latencies(planned: Planned, live: Live, objective: Objective, tolerance: fl
     floor_ms = NOTICEABLE * objective.latency_ms
     for group, predicted in matched(planned, live):
         late_ms = group.p_all_ms(objective.percentile)
+        total = group.stages.get("total", Buckets())
+        surely_ms = total.at_least(objective.percentile, group.frames.dropped)
         promised = predicted.p_all_ms
         parts = late_parts(group, predicted, tolerance, floor_ms)
         name = group.model if group.shape is None else f"{group.model} on {group.shape}"
         limit = None if promised is None else max(promised * (1 + tolerance), predicted.high_ms or 0.0, promised + floor_ms)
-        if limit is not None and (late_ms is None or late_ms > limit):
+        if limit is not None and (surely_ms is None or surely_ms > limit):
             cause = cause_of_latency(parts, group, predicted, planned, live)
             yield Drift(f"p{objective.percentile:g} of {name}", _rounded(promised), _rounded(late_ms), cause)
         for part in parts:
