@@ -40,6 +40,7 @@ def run_operator(asked: Asked) -> int:
     """Returns the exit code."""
     from camslice.cluster.client import connect
 
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells of every request
     token = read_token(asked.token_file)
     cluster = connect(asked.kubeconfig, asked.context, asked.namespace)
     from lightkube import Client, KubeConfig
