@@ -144,4 +144,4 @@ def test_a_camera_is_analysed_in_it(runs: Runs, tmp_path: Path) -> None:
 def test_what_refuses_an_uninstallation_is_in_it(runs: Runs) -> None:
     done = runs("-m", "camslice.cluster.live_fleets", "--namespace", "shop", entrypoint=["python3"])
     assert done.returncode == 2
-    assert "no cluster is configured" in done.stderr
+    assert "no cluster is known" in done.stderr

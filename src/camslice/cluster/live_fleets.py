@@ -1,7 +1,8 @@
 """`python -m camslice.cluster.live_fleets`: refuse, with exit code 1, while a namespace or the cluster has a CameraFleet.
 
 The charts run it before they are uninstalled. Without the operator nobody would look after a fleet's pods, and without its kind
-a fleet would be gone: the sentence that is printed names the fleets and says what to do.
+a fleet would be gone: the sentence that is printed names the fleets and says what to do. What belonged to a fleet that is gone
+is removed by the cluster, a moment later, and only while it knows the kind: that is waited for.
 """
 
 from __future__ import annotations
@@ -10,95 +11,102 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from camslice.cluster.names import API_VERSION, FLEET_KIND, FLEET_PLURAL, GROUP, VERSION
-from camslice.fleet.errors import CamsliceError
+from camslice.cluster.client import CAMERA_FLEET, POD, Cluster, Kind, RequestError, connect
+from camslice.cluster.names import FLEET, MANAGED_BY, OPERATOR
+from camslice.fleet.errors import CamsliceError, ClusterError
 
 _SHOWN = 10
-_PASSING = frozenset({408, 429})
+_LEFT = (
+    POD,
+    Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+    Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+)
+"""What is looked for of fleets that are gone; their Secrets and ConfigMaps, which go with these, are nobody's to list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """CameraFleets as (namespace, name), and how many objects there are of fleets that are gone."""
+
+    fleets: tuple[tuple[str, str], ...]
+    left: int = 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Look, say what is there, and return the exit code: 0 nothing, 1 fleets, 2 the cluster could not be asked."""
+    """Look, say what is there, and return the exit code: 0 nothing, 1 fleets or their remains, 2 no cluster to ask."""
     parser = argparse.ArgumentParser(prog="camslice.cluster.live_fleets", description="Refuse while there is a CameraFleet.")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--namespace", help="look in this one")
     where.add_argument("--all-namespaces", action="store_true", help="look in all")
-    parser.add_argument(
-        "--patience", type=float, default=60.0, metavar="S", help="ask a cluster that is busy or away for so long"
-    )
+    parser.add_argument("--patience", type=float, default=100.0, metavar="S", help="how long to wait for what passes")
     asked = parser.parse_args(arguments)
     try:
-        fleets = patiently(lambda: live_fleets(asked.namespace), asked.patience)
+        with connect(None, None) as cluster:
+            found = patiently(lambda: look(cluster, asked.namespace), asked.patience)
     except CamsliceError as error:
         sys.stderr.write(f"camslice: {error}\n")
         return error.exit_code
+    sys.stderr.write(sentence(found) + "\n")
+    return 1 if found.fleets or found.left else 0
+
+
+def look(cluster: Cluster, namespace: str | None) -> Found:
+    """What there is in one namespace or (None) in all. Raises ClusterError."""
+    fleets = sorted(
+        (str(each["metadata"]["namespace"]), str(each["metadata"]["name"])) for each in cluster.list(CAMERA_FLEET, namespace)
+    )
     if fleets:
-        sys.stderr.write(refusal(fleets) + "\n")
-        return 1
-    sys.stderr.write("camslice: no CameraFleet is left.\n")
-    return 0
-
-
-class AwayError(CamsliceError):
-    """The cluster is busy or does not answer: it may when it is asked again."""
+        return Found(tuple(fleets))
+    of_fleets = f"{MANAGED_BY}={OPERATOR},{FLEET}"
+    return Found((), sum(1 for kind in _LEFT for _ in cluster.list(kind, namespace, labels=of_fleets)))
 
 
 def patiently(
-    look: Callable[[], list[tuple[str, str]]],
+    look: Callable[[], Found],
     patience_s: float,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> list[tuple[str, str]]:
-    """What `look` finds; one that raises AwayError is tried again every second for `patience_s`, then that is raised."""
+) -> Found:
+    """What `look` finds. Remains of fleets, and errors that pass (a kind that was made a moment ago is answered with 429), are
+    looked at again every second for `patience_s`."""
     deadline_s = clock() + patience_s
     while True:
+        in_time = clock() < deadline_s
         try:
-            return look()
-        except AwayError:
-            if clock() >= deadline_s:
+            found = look()
+            if not found.left or not in_time:
+                return found
+        except ClusterError as error:
+            if not _passes(error) or not in_time:
                 raise
-            sleep(1.0)
+        sleep(1.0)
 
 
-def live_fleets(namespace: str | None) -> list[tuple[str, str]]:
-    """Namespace and name of each CameraFleet, in one namespace or (None) in all; none where the kind is unknown.
-
-    The cluster is that of the pod's service account or of KUBECONFIG. Raises CamsliceError when it cannot be asked, AwayError
-    when it can perhaps later: a kind that was made a moment ago is answered with 429 for a while.
-    """
-    try:
-        import httpx2 as httpx
-        from lightkube import Client
-        from lightkube.core.exceptions import ConfigError
-        from lightkube.generic_resource import create_namespaced_resource
-    except ImportError:
-        raise CamsliceError("asking a cluster needs lightkube; install it with: pip install 'camslice[cluster]'") from None
-
-    kind = create_namespaced_resource(GROUP, VERSION, FLEET_KIND, FLEET_PLURAL)
-    try:
-        found = Client(field_manager="camslice").list(kind, namespace=namespace or "*")
-        return sorted((str(fleet.metadata.namespace), str(fleet.metadata.name)) for fleet in found if fleet.metadata)
-    except httpx.HTTPStatusError as error:
-        if error.response.status_code == 404:
-            return []
-        kind_of = AwayError if error.response.status_code in _PASSING or error.response.is_server_error else CamsliceError
-        raise kind_of(f"the cluster does not list {API_VERSION} {FLEET_PLURAL}: {error}") from None
-    except ConfigError as error:
-        raise CamsliceError(f"no cluster is configured ({error}); name one in KUBECONFIG.") from None
-    except httpx.HTTPError as error:
-        raise AwayError(f"the cluster does not answer: {error or type(error).__name__}") from None
-
-
-def refusal(fleets: Sequence[tuple[str, str]]) -> str:
-    """Why nothing is uninstalled, in one sentence."""
-    named = [f"{namespace}/{name}" for namespace, name in fleets[:_SHOWN]]
-    more = f" and {len(fleets) - _SHOWN} more" if len(fleets) > _SHOWN else ""
+def sentence(found: Found) -> str:
+    """What was found, and what to do."""
+    if not found.fleets:
+        if not found.left:
+            return "camslice: no CameraFleet is left."
+        return (
+            f"camslice: not uninstalled, because {found.left} objects of fleets that were removed are still there; "
+            "try again when they are gone"
+        )
+    named = [f"{namespace}/{name}" for namespace, name in found.fleets[:_SHOWN]]
+    several = len(found.fleets) > 1
+    more = f" and {len(found.fleets) - _SHOWN} more" if len(found.fleets) > _SHOWN else ""
+    namespace, name = found.fleets[0]
     return (
-        f"camslice: not uninstalled, because {len(fleets)} CameraFleet{'s are' if len(fleets) > 1 else ' is'} still there: "
-        f"{', '.join(named)}{more}; remove {'them' if len(fleets) > 1 else 'it'} first, such as with "
-        f"kubectl delete camerafleet --namespace {fleets[0][0]} {fleets[0][1]}"
+        f"camslice: not uninstalled, because {len(found.fleets)} CameraFleet{'s are' if several else ' is'} still there: "
+        f"{', '.join(named)}{more}; remove {'them' if several else 'it'} first, such as with "
+        f"kubectl delete camerafleet --namespace {namespace} {name}"
     )
+
+
+def _passes(error: ClusterError) -> bool:
+    """Whether waiting may help: the server is busy, broken or away."""
+    return not isinstance(error, RequestError) or error.code in {408, 429} or error.code >= 500
 
 
 if __name__ == "__main__":
