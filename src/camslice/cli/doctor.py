@@ -15,9 +15,18 @@ if TYPE_CHECKING:
 
 def doctor(
     fleet: Annotated[Path | None, typer.Argument(help="fleet.yaml, to see what it will take here", metavar="[FLEET]")] = None,
+    cluster: Annotated[bool, typer.Option("--cluster", help="look at the cluster, too: connects to it")] = False,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="how to reach the cluster, and look at it; else KUBECONFIG", metavar="FILE")
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="of the kubeconfig, and look at that cluster")] = None,
+    namespace: Annotated[str | None, typer.Option(help="where fleets are to run; else that of the kubeconfig")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Say what this machine has and lacks, each with the fix; with a fleet, what it will take, too.
+
+    It opens no connection, but with --cluster (or --kubeconfig, --context) to a cluster's API server: what that has and lacks
+    for a fleet.
 
     Exit code 0: all is well. 1: something is not, and the output says what to do.
     """
@@ -27,11 +36,30 @@ def doctor(
     from camslice.measure.machine import fingerprint
 
     checks = examine(None if fleet is None else load_fleet(fleet))
+    if cluster or kubeconfig is not None or context is not None:
+        checks = [check for check in checks if check.name != "cluster"] + _of_cluster(kubeconfig, context, namespace)
     if as_json:
         print_json({"checks": [asdict(check) for check in checks], "machine": fingerprint()})
     else:
         _print(checks)
     raise typer.Exit(0 if all(check.ok for check in checks) else 1)
+
+
+def _of_cluster(kubeconfig: Path | None, context: str | None, namespace: str | None) -> list[Check]:
+    """What the cluster has and lacks. One that cannot even be asked is a finding, too."""
+    from camslice.cluster.checks import Needs, examine_cluster
+    from camslice.cluster.client import connect
+    from camslice.measure.checks import checked
+
+    found: list[Check] = []
+
+    def first() -> Check:
+        with connect(kubeconfig, context, namespace) as reached:
+            needs = Needs(shares_accelerators=True, overlays=True)
+            found.extend(finding.check for finding in examine_cluster(reached, reached.namespace, needs))
+        return found.pop(0)
+
+    return [*checked([("cluster", first)]), *found]
 
 
 def _print(checks: Sequence[Check]) -> None:

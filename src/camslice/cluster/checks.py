@@ -23,6 +23,7 @@ from camslice.cluster.client import (
     NAMESPACE,
     NODE,
     NODE_OVERLAY,
+    NODE_POOL,
     Cluster,
     Kind,
     Manifest,
@@ -41,11 +42,12 @@ _OVERLAY_WORDS = ("ValidationSucceeded", "Ready")
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a fleet needs of a cluster. `pods_per_node`: the most pods of ours that a node of a shape (its label) holds."""
+    """What a fleet needs of a cluster. `pods_per_node`: the most pods of ours that a node of a shape (its label) holds. Which
+    node class it needs, only a fleet says."""
 
     shares_accelerators: bool = False
     overlays: bool = False
-    kinds: tuple[Kind, ...] = APPLIED
+    kinds: tuple[Kind, ...] = (NODE_POOL, NODE_OVERLAY, CAMERA_FLEET, CAMERA)
     pods_per_node: Mapping[str, int] | None = None
 
 
@@ -209,8 +211,6 @@ def _karpenter(cluster: Cluster, _namespace: str, needs: Needs) -> Iterator[Find
             continue
         group, _, version = kind.api_version.rpartition("/")
         name = f"{kind.plural}.{group}"
-        if needs == Needs() and kind.kind in ("EC2NodeClass", "KWOKNodeClass"):
-            continue  # which provider it is, a fleet says
         found = cluster.get(CRD, name)
         if found is None or not any(each["name"] == version and each.get("served") for each in found["spec"]["versions"]):
             fix = "Install Karpenter 1.14 or later with its custom resources."

@@ -85,10 +85,11 @@ def gpu() -> Check:
 
 
 def cluster() -> Check:
-    """Whether a cluster is within reach; nothing needs one so far."""
+    """Whether a cluster may be within reach. Nothing is asked: `doctor --cluster` does."""
     program = "kubectl found" if shutil.which("kubectl") else "no kubectl"
     config = Path(os.environ.get("KUBECONFIG") or "~/.kube/config").expanduser()
-    return Check.of("cluster", f"{program}, {'a' if config.exists() else 'no'} kubeconfig; not needed yet", fix=None)
+    known = "a" if config.exists() else "no"
+    return Check.of("cluster", f"{program}, {known} kubeconfig; `doctor --cluster` looks at it", fix=None)
 
 
 def _of_dev_shm() -> str:
