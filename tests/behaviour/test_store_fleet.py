@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from camslice.events import writer
@@ -241,6 +242,22 @@ def test_a_database_that_is_away_under_load_costs_nothing_and_no_memory(server: 
     assert sink.dropped == {}
     assert stored(server, "run-1") == list(range(first))
     assert not list((tmp_path / "spool").glob("*.spool"))
+
+
+def test_a_database_that_hangs_holds_nobody_up(server: PostgresServer, tmp_path: Path) -> None:
+    sink = pod(server, "run-1", tmp_path / "spool")
+    sink.offer(many(100))
+    wait_for(lambda: sink.written == 100, "the first frames")
+    with psycopg.connect(server.url) as other:
+        other.execute("LOCK TABLE frames IN ACCESS EXCLUSIVE MODE")
+        for first in range(100, 50_100, 1000):
+            sink.offer(many(1000, first=first))
+            wait_for(lambda now=first + 1000: sink.waiting >= now - 100, "the spool")
+        assert sink.written == 100
+    wait_for(lambda: sink.written == 50_100, "what waited")
+    sink.close()
+    assert sink.dropped == {}
+    assert stored(server, "run-1") == list(range(50_100))
 
 
 def test_a_pod_starts_and_analyses_while_the_database_is_away(server: PostgresServer, tmp_path: Path) -> None:

@@ -67,15 +67,21 @@ def run_web(
 
 
 def _stored(url: str | None, file: Path | None) -> Stored | None:
+    """The store of --store or --store-file, unopened; the file is read now and whenever the store is opened."""
     if url is not None and file is not None:
         raise StoreError("--store and --store-file name the same thing; give one of them")
     if file is not None:
-        try:
-            url = file.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise StoreError(f"--store-file {file}: {why}; name a file that can be read") from None
-    return None if not url else Stored(url)
+        _url_in(file)
+        return Stored(lambda: _url_in(file))
+    return None if url is None else Stored(lambda: url)
+
+
+def _url_in(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise StoreError(f"--store-file {file}: {why}; name a file that can be read") from None
 
 
 def _token_as_it_is(file: Path | None) -> Callable[[], str | None]:

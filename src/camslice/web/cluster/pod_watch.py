@@ -110,9 +110,8 @@ class PodWatch:
         pods = {pod.name: pod for pod in self._pods()}
         now_s = self._clock()
         with self._lock:
-            for name in self._answers.keys() - pods.keys():
-                del self._answers[name]
-                self._asked_at_s.pop(name, None)
+            self._answers = {name: answer for name, answer in self._answers.items() if name in pods}
+            self._asked_at_s = {name: at_s for name, at_s in self._asked_at_s.items() if name in pods}
             self._forget_unwatched(now_s)
             watched = list(self._watched_until_s)
         for pod in pods.values():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from camslice.events.store.queries import StoredResults
 from camslice.fleet.accounting import total_of
+from camslice.fleet.errors import StoreError
 from camslice.fleet.histogram import Histogram
 
 _HOUR_S = 3600.0
@@ -16,14 +17,19 @@ _HOUR_S = 3600.0
 class Stored:
     """Opens the store when it is first asked, and again after it failed. Thread-safe. Every question may raise StoreError."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: Callable[[], str]) -> None:
+        """`url` tells it whenever the store is opened: its password may have changed. It may raise StoreError."""
         self._url = url
         self._lock = threading.Lock()
         self._results: StoredResults | None = None
 
     def last_hour(self, camera: str, now_s: float) -> Mapping[str, object]:
         """Frames by fate, detections by label and the p95 over the minutes of the last hour."""
-        minutes = self._opened().minutes(camera, now_s - _HOUR_S, now_s + 60.0)
+        try:
+            minutes = self._opened().minutes(camera, now_s - _HOUR_S, now_s + 60.0)
+        except StoreError:
+            self.close()
+            raise
         frames = total_of(minute.frames for minute in minutes)
         latency = Histogram()
         detections: Counter[str] = Counter()
@@ -51,5 +57,5 @@ class Stored:
     def _opened(self) -> StoredResults:
         with self._lock:
             if self._results is None:
-                self._results = StoredResults(self._url)
+                self._results = StoredResults(self._url())
             return self._results

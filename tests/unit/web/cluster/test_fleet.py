@@ -1,21 +1,26 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from camslice.events.store.sink import StoreSink
+from camslice.fleet.accounting import FrameCounts
 from camslice.video.camera_state import CameraState
 from camslice.web.cluster import pod_watch
 from camslice.web.cluster.app import create_cluster_app
 from camslice.web.cluster.fleet import OWNED, ClusterFleet
 from camslice.web.cluster.pod_client import PodError, pod_asker
+from camslice.web.cluster.stored import Stored
 from camslice.web.observer import Observer
 from camslice.web.status_json import status_json
 from camslice.web.view import CameraStatus, Condition
 from tests.fake_cluster import SITE, TOKEN, FakeCluster, FakePods, fleet_over
-from tests.unit.events.made import wait_for
+from tests.unit.events.made import GATE, found, made, wait_for
 
 
 @pytest.fixture
@@ -247,3 +252,26 @@ def test_a_camera_whose_pod_says_it_is_down_is_down(fleet: ClusterFleet, cluster
     ask(fleet)
     shown = cameras(fleet)["gate"]
     assert (str(shown.state), shown.reason) == ("reconnecting", "the camera does not answer")
+
+
+def test_a_camera_shows_its_last_hour_in_the_store_also_when_its_pod_is_gone(
+    fleet: ClusterFleet, cluster: FakeCluster, tmp_path: Path
+) -> None:
+    cluster.camera("gate")
+    place = tmp_path / "results.db"
+    stored = Stored(lambda: f"sqlite:///{place}")
+    app = create_cluster_app(fleet, token=None, ask=pod_asker(lambda: TOKEN), stored=stored)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        said = client.get("/api/cameras/gate").json()["stored"]
+        assert said == {"problem": f"store {place}: there is no such file; check the path"}
+        now_s = time.time()
+        sink = StoreSink(f"sqlite:///{place}", 30.0, 4096.0, "run-1", interval_s=0.01)
+        box = found((1.0, 2.0, 30.0, 40.0))
+        sink.offer([made(n, captured_at_s=now_s - 60 + n, detections=box) for n in range(10)])
+        sink.counts({GATE: FrameCounts(captured=12, analysed=10, stale=2)}, now_s - 50)
+        sink.close()
+        said = client.get("/api/cameras/gate").json()["stored"]
+    assert (said["captured"], said["analysed"], said["dropped"]) == (12, 10, 2)
+    assert said["detections"] == {"person": 10}
+    assert said["p95_ms"] == pytest.approx(57.0, rel=0.02)
+    stored.close()
