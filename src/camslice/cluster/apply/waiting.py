@@ -11,6 +11,17 @@ from camslice.cluster.client import CAMERA_FLEET, EVENT, NODE, NODE_CLAIM, POD, 
 from camslice.cluster.names import FLEET
 
 _PROBLEMS = 5
+_MEANINGS = (
+    ("vcpulimitexceeded", "the account's quota of vCPUs for this family is used up; raise it in Service Quotas"),
+    ("maxspotinstancecountexceeded", "the account's quota of spot vCPUs is used up; raise it in Service Quotas"),
+    ("insufficientinstancecapacity", "no zone has a machine of the planned type just now; wait, or plan with a further type"),
+    ("insufficientcapacityerror", "no zone has a machine of the planned type just now; wait, or plan with a further type"),
+    ("all requested instance types were unavailable", "no zone offers the planned type; plan with another type or region"),
+    ("no instance type has enough resources", "Karpenter finds no type of the pool that carries a pod; see the NodeOverlays"),
+    ("exceed limits for nodepool", "the pool has bought all the nodes that the plan counts; plan again for more"),
+    ("unauthorizedoperation", "Karpenter may not start machines; see its IAM role"),
+)
+"""What is hidden in words of Karpenter and EC2, and what to do."""
 _WARNING = "Warning"
 _TOLD = ("Nominated", "Launched", "Registered", "Initialized", "DisruptionBlocked", "Unconsolidatable")
 """Karpenter's events that are not warnings and that say how far a node is; the last two are not told."""
@@ -54,7 +65,8 @@ class FleetLook:
     @property
     def why_not(self) -> str:
         """Why it is not ready, in one sentence, as far as anybody says."""
-        words = [f"{count} pod{'s' if count > 1 else ''} pending: {said}" for said, count in self.pending.items()]
+        words = [meaning for sign, meaning in _MEANINGS if any(sign in each.lower() for each in self.events)]
+        words += [f"{count} pod{'s' if count > 1 else ''} pending: {said}" for said, count in self.pending.items()]
         words += [f"{each.type}: {each.message or each.reason}" for each in self.conditions if _bad(each)]
         if self.cameras.get("refused"):
             words.append(f"{self.cameras['refused']} cameras are refused")

@@ -74,3 +74,23 @@ def test_warnings_and_karpenters_steps_are_told_in_their_order_and_chatter_is_no
         "nodeclaim n: InsufficientCapacityError (karpenter): words",
         "nodeclaim n: Launched (karpenter): words",
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("creating instance: VcpuLimitExceeded: You have requested more vCPU capacity than your current limit of 0", "quota"),
+        ("InsufficientInstanceCapacity: We currently do not have sufficient g4dn.xlarge capacity", "no zone has a machine"),
+        ("no instance type has enough resources, requirements=...", "NodeOverlays"),
+    ],
+)
+def test_why_no_node_comes_is_said_with_what_to_do(said: str, words: str) -> None:
+    event = {
+        "type": "Warning",
+        "reason": "LaunchFailed",
+        "message": said,
+        "involvedObject": {"kind": "NodeClaim", "name": "n"},
+    }
+    look = seen(fleet(ready="False"), [PENDING], [], [event], 2)
+    assert words in look.why_not
+    assert SAID in look.why_not
