@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from benchmarks.record import spread, write_result
+from benchmarks.record import RESULTS, spread, write_result
 from benchmarks.synthetic_profiles import synthetic_fleet, synthetic_profiles
 from camslice.cli.known_profiles import known_profile
 from camslice.fleet.spec import load_fleet
@@ -42,17 +42,16 @@ LARGE = [f"synthetic/{cameras}/all" for cameras in (1_000, 10_000)]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", help="make these again, and leave the others as they were recorded")
     parser.add_argument("--once", help="make one plan, such as synthetic/1000/all, and print its figures")
     given = parser.parse_args()
     if given.once:
         print(json.dumps(once(given.once)))
         return
-    result = {
-        "rounds": given.rounds,
-        "case_study": {name: repeated(name, given.rounds) for name in CASES},
-        "large": {name: repeated(name, given.rounds) for name in LARGE},
-    }
-    print(write_result("planning", result))
+    known = json.loads((RESULTS / "planning.json").read_text())["plans"] if given.only else {}
+    made = {name: repeated(name, given.rounds) for name in given.only or (*CASES, *LARGE)}
+    plans = {**known, **made}
+    print(write_result("planning", {"plans": {name: plans[name] for name in (*CASES, *LARGE) if name in plans}}))
 
 
 def repeated(name: str, rounds: int) -> dict[str, object]:
@@ -60,6 +59,7 @@ def repeated(name: str, rounds: int) -> dict[str, object]:
     command = [sys.executable, "-m", "benchmarks.planning", "--once", name]
     found = [json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(rounds)]
     figures = {**found[0], **{key: spread([each[key] for each in found]) for key in ("cold_s", "remembered_s", "solve_s")}}
+    figures["rounds"] = rounds
     figures["peak_memory_mb"] = max(each["peak_memory_mb"] for each in found)
     print(f"{name}: {figures}", file=sys.stderr)
     return figures

@@ -313,14 +313,14 @@ def run_kernel(
                         captured[p] += 1
                 else:
                     now_ns = round(now * 1e6)
+                    needed_ns = int(min(mean_ns[p] + 2.0 * deviation_ns[p], latency_ns / 2))
                     while waiting[p]:
                         candidate = ring[p * widest + ring_head[p]]
                         ring_head[p] = (ring_head[p] + 1) % widest
                         waiting[p] -= 1
                         if live:
-                            needed_ns = min(mean_ns[p] + 2.0 * deviation_ns[p], latency_ns / 2)
                             deadline_ns = round(captured_ms[candidate] * 1e6) + latency_ns
-                            if now_ns + int(needed_ns) > deadline_ns:
+                            if now_ns + needed_ns > deadline_ns:
                                 fates[candidate] = STALE
                                 mean_ns[p] *= 0.99
                                 deviation_ns[p] *= 0.99
