@@ -52,7 +52,7 @@ def camera_pod(
     fleet: FleetObject, shape: NodeShape, pod: PodShape, shard: str, name: str, revision: str, sharing: Sharing
 ) -> Manifest:
     """One pod. Its ConfigMap and Secret are called as it is."""
-    labels = {SHARD: shard, ROLE: "camera", "app.kubernetes.io/name": "camslice"}
+    labels = {SHARD: shard, SHAPE: pool_name(fleet, shape), ROLE: "camera", "app.kubernetes.io/name": "camslice"}
     annotations = {REVISION: revision, TEMPLATE: template_of(fleet, shape, pod, sharing)}
     return {
         "apiVersion": "v1",
