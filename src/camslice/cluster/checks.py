@@ -295,8 +295,8 @@ def _policies(cluster: Cluster, _namespace: str, _needs: Needs) -> Iterator[Find
         return
     agent = "aws-node" in names
     detail = (
-        "whether they are enforced cannot be seen: aws-node does so only with enableNetworkPolicy"
+        "whether network policies are enforced cannot be seen: aws-node does so only with enableNetworkPolicy"
         if agent
-        else "whether they are enforced cannot be seen: no network that is known to is installed"
+        else "whether network policies are enforced cannot be seen: no network known for it is installed"
     )
-    yield Finding(Check("network policies", True, detail, "See that the network enforces them, for pods' egress rests on it."))
+    yield Finding(Check("network policies", True, detail, "See that the network does, for pods' egress rests on it."))
