@@ -8,7 +8,6 @@ from camslice.fleet.yaml_lines import KeyPath
 
 _KEYS: Mapping[str, Mapping[str, str]] = {
     "": {
-        "network": "network limits are",
         "precision": "a precision for the whole fleet is",
         "policy": "policies are",
         "zones": "zones are",
