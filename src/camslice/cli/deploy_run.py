@@ -147,7 +147,9 @@ def _wait(cluster: Cluster, wanted: Wanted, wait_s: float) -> FleetLook | None:
     interactive = stderr().is_terminal
     with stderr().status("waiting for the fleet") if interactive else nullcontext() as status:
         while True:
+            began_s = time.monotonic()
             now = look(cluster, wanted.namespace, wanted.fleet, cameras)
+            took_s = time.monotonic() - began_s
             sentences = [*now.events, *(f"{count} pending: {said}" for said, count in now.pending.items())]
             for sentence in sentences:
                 key = sentence.partition(" pending: ")[2] or sentence
@@ -161,7 +163,7 @@ def _wait(cluster: Cluster, wanted: Wanted, wait_s: float) -> FleetLook | None:
                 stderr().print(now.line, soft_wrap=True)
             if now.ready or time.monotonic() >= until_s:
                 return now
-            time.sleep(_LOOK_S)
+            time.sleep(max(_LOOK_S, 4 * took_s))  # a fleet of thousands is not looked at all the time
 
 
 def _show(changes: Sequence[Change], warnings: Sequence[str], *, as_json: bool) -> int:

@@ -20,10 +20,12 @@ from camslice.cluster.client import (
     CRD,
     DAEMON_SET,
     DEPLOYMENT,
+    EVENT,
     NAMESPACE,
     NODE,
     NODE_OVERLAY,
     NODE_POOL,
+    POD,
     Cluster,
     Kind,
     Manifest,
@@ -196,9 +198,10 @@ def _is_held(lease: Manifest) -> bool:
 
 def _rights(cluster: Cluster, namespace: str, needs: Needs) -> Iterator[Finding]:
     wanted = [(verb, kind) for kind in (*needs.kinds, CONFIG_MAP) for verb in ("create", "patch", "delete")]
+    wanted += [("list", kind) for kind in (NODE, POD, EVENT)]
     lacking = [f"{verb} {kind.plural}" for verb, kind in wanted if not cluster.may(verb, kind, namespace)]
     if not lacking:
-        yield Finding(Check("rights", True, "to apply and to remove everything that a deploy does"))
+        yield Finding(Check("rights", True, "to do and to see everything that a deploy does"))
         return
     named = ", ".join(lacking[:4]) + (f" and {len(lacking) - 4} more" if len(lacking) > 4 else "")
     fix = "Ask for a role with these verbs, or use another context."
