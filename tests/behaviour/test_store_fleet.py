@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from camslice.events import writer
+from camslice.events.store import postgres
 from camslice.events.store.batches import Run, frame_batch
 from camslice.events.store.database import open_database
 from camslice.events.store.retention import Limits
@@ -135,6 +136,24 @@ def test_who_waited_for_another_pods_first_frames_sees_them(
     assert server.query("SELECT epoch FROM placements") == [(6,)]
     for database in databases:
         database.close()
+
+
+def test_locks_of_a_pod_whose_machine_vanished_are_given_up_by_the_server(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands still in the middle of its transaction, and its connection stays open: nobody closes it."""
+    monkeypatch.setitem(postgres._SERVERS_PATIENCE, "idle_in_transaction_session_timeout", 300)
+    vanished, database = open_database(server.url, writing=True), open_database(server.url, writing=True)
+    Tables(open_database(server.url, writing=True), Limits(1.0, 1e6), Run("before", 0)).frames(
+        frame_batch(Run("before", 0), [(made(0), 1)])
+    )
+    connection = vanished.engine.connect()
+    RowWriter(vanished).frames(connection, frame_batch(Run("vanished", 0), [(made(1), 2)]))
+    taking_over = Tables(database, Limits(36500.0, 4096.0), Run("new", 0))
+    assert len(taking_over.frames(frame_batch(Run("new", 0), [(made(n), 3) for n in (1, 2)])).rows) == 2
+    assert stored(server, "vanished") == []
+    connection.invalidate()
+    taking_over.close()
 
 
 def test_a_pod_that_is_going_away_hears_that_its_stream_was_taken_over(server: PostgresServer) -> None:

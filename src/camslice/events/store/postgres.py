@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Connection, Engine, Table, bindparam, create_engine, event, func, make_url, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
@@ -11,11 +12,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from camslice.events.store import schema
 
+if TYPE_CHECKING:
+    import psycopg
+
 _CONNECT_PATIENCE_S = 5
 _SCHEMA_LOCK = 0x63616D73
 _UPKEEP_LOCK = 0x63616D74
 _SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
 """A server that vanished without a word is noticed within half a minute (seconds; the last in ms)."""
+
+_SERVERS_PATIENCE = {
+    "idle_in_transaction_session_timeout": 20_000,
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+}
+"""The same from the other side: a writer whose machine vanished holds its locks for half a minute at most (ms; then as above).
+Else the pod that takes its streams over would wait for them as long as the server's kernel does, two hours."""
 
 
 class Postgres:
@@ -40,6 +53,8 @@ class Postgres:
         patience = {} if "connect_timeout" in self._url.query else {"connect_timeout": _CONNECT_PATIENCE_S}
         pool = {"pool_size": 1, "max_overflow": 1} if writing else {"pool_size": 2, "max_overflow": 2}
         engine = create_engine(self._url, isolation_level="READ COMMITTED", connect_args={**_SILENCE, **patience}, **pool)
+        if writing:
+            event.listen(engine, "connect", _let_the_server_be_impatient)
         if (url_now := self._url_now) is not None:
 
             @event.listens_for(engine, "do_connect")
@@ -105,6 +120,13 @@ class Postgres:
         if finished:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.execute(text("VACUUM frames, minutes, minute_stages"))
+
+
+def _let_the_server_be_impatient(connection: psycopg.Connection, _record: object) -> None:
+    connection.autocommit = True
+    for name, value in _SERVERS_PATIENCE.items():
+        connection.execute(f"SET {name} = {value}")
+    connection.autocommit = False
 
 
 class PostgresTurn:

@@ -27,6 +27,10 @@ _KNOWN = (
     ("translate host name", "there is no host of that name; correct the URL"),
     ("resolve host", "there is no host of that name; correct the URL"),
     ("does not exist", "the server has no such database, user or table; create it or correct the URL"),
+    ("deadlock detected", "two writers waited for each other; nothing is lost and it is tried again"),
+    ("idle-in-transaction timeout", "the server gave this connection up; it is tried again"),
+    ("terminating connection", "the server closes its connections; it is tried again"),
+    ("closed the connection", "the server closed the connection; it is tried again"),
     ("too many clients", "the server takes no more connections; raise its max_connections"),
     ("no such table", "its tables are gone; start again to create them"),
 )
