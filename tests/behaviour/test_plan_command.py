@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,21 @@ def test_a_plan_that_costs_too_much_ends_with_1_and_says_what_would_have_to_give
     done = plan(fleet, "--profile", "t4-case-study", "--budget", "1")
     assert done.code == 1
     assert "feasible at $22." in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("asked", "impossible", "said"),
+    [("latency_ms: 500", "latency_ms: 1", "ms"), ("fps: 4\n", "fps: 200\n", "frames/s")],
+)
+def test_what_no_machine_carries_ends_with_1_and_says_from_where_on_it_would(
+    fleet: Path, plan: Plan, asked: str, impossible: str, said: str
+) -> None:
+    fleet.write_text(fleet.read_text("utf-8").replace(asked, impossible), "utf-8")
+    done = plan(fleet, "--profile", "t4-case-study")
+    assert done.code == 1
+    words = " ".join(done.stdout.split())
+    assert "no fleet keeps the objective at any price" in words
+    assert re.search(rf"feasible (\$\S+ per camera and month, or )?at [0-9.]+ {said}", words)
 
 
 def test_people_read_what_rests_on_what_first(fleet: Path, plan: Plan) -> None:

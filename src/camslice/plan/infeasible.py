@@ -17,7 +17,10 @@ Cheapest = Callable[[Question], float | None]
 
 _EXACT = 0.005
 _MOST_LATENCY = 20.0
+_MOST_LATENCY_MS = 10_000.0
 _LEAST_RATE = 1 / 10
+_LEAST_FPS = 0.1
+"""A demand is relaxed so far at least, even where it is then many times what was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,15 @@ def _dollars(question: Question, cheapest: Cheapest) -> WayOut | None:
 
 def _latency(question: Question, cheapest: Cheapest) -> WayOut | None:
     asked = question.fleet.objective.latency_ms
-    factor = _smallest(1.0, _MOST_LATENCY, lambda times: _affordable(_with_latency(question, times), cheapest))
+    most = max(_MOST_LATENCY, _MOST_LATENCY_MS / asked)
+    factor = _smallest(1.0, most, lambda times: _affordable(_with_latency(question, times), cheapest))
     return None if factor is None else WayOut("latency_ms", asked, asked * factor, f"at {asked * factor:.4g} ms")
 
 
 def _rate(question: Question, cheapest: Cheapest) -> WayOut | None:
     fastest = max(camera.fps for camera in question.fleet.cameras)
-    slower = _smallest(1.0, 1 / _LEAST_RATE, lambda times: _affordable(_with_rate(question, 1 / times), cheapest))
+    most = max(1 / _LEAST_RATE, fastest / _LEAST_FPS)
+    slower = _smallest(1.0, most, lambda times: _affordable(_with_rate(question, 1 / times), cheapest))
     return None if slower is None else WayOut("fps", fastest, fastest / slower, f"at {fastest / slower:.3g} frames/s")
 
 

@@ -35,6 +35,12 @@ def test_the_rate_is_lowered_to_where_a_plan_begins() -> None:
     assert found == {"fps": pytest.approx(3.1, rel=0.006)}
 
 
+def test_a_demand_that_is_far_off_is_still_told_where_it_would_be_met() -> None:
+    assert by_demand(asked(Objective(1.0)), latency_needed(86.0)) == {"latency_ms": pytest.approx(86.0, rel=0.006)}
+    found = by_demand(asked(fps=200.0), lambda of: 150.0 if of.fleet.cameras[0].fps <= 4.9 else None)
+    assert found == {"fps": pytest.approx(4.9, rel=0.006)}
+
+
 def test_dollars_are_told_as_what_the_cheapest_fleet_costs_and_the_other_demands_may_make_it_cheaper() -> None:
     def cheapest(of: Question) -> float:
         return 300.0 * of.fleet.cameras[0].fps / 4.0 * (100.0 / of.fleet.objective.latency_ms) ** 0.5
