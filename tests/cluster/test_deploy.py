@@ -12,6 +12,7 @@ import pytest
 
 from tests.cluster.harness.plane import Plane
 from tests.cluster.harness.programs import KubectlError, until
+from tests.cluster.test_operator import RunningOperator
 from tests.command_line import ended
 
 FLEET = """
@@ -186,6 +187,32 @@ def test_what_is_pending_is_told_in_the_schedulers_own_words_and_ends_with_1(
     assert "Insufficient nvidia.com/gpu.shared" in words
     assert words in said["why_not"]
     assert any("FailedScheduling" in each for each in said["events"])
+
+
+def test_the_operators_pods_that_find_no_slice_are_told_in_the_schedulers_own_words(
+    plane: Plane, namespace: str, deploy: Run, plan: Callable[[int], Path], tmp_path: Path
+) -> None:
+    """A node has six slices of a GPU where the plan counts on eight."""
+    fleet = f"street-{namespace}"
+    shape = f"{fleet}.g4dn-xlarge-sliced-1"
+    room = {"cpu": "8", "memory": "16Gi", "pods": "29", "nvidia.com/gpu.shared": "6"}
+    labels = {"camslice.dev/fleet": fleet, "camslice.dev/shape": shape, "node.kubernetes.io/instance-type": "g4dn.xlarge"}
+    node = plane.fake_node(f"six-{namespace}", labels, room)
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{fleet}-cameras", "namespace": namespace}}
+    plane.apply([node, {**secret, "stringData": {"CAM_USER": "viewer", "CAM_PASSWORD": "open-sesame"}}])
+    operator = RunningOperator(plane, namespace, tmp_path)
+    operator.start()
+    try:
+        code, said = deploy(plan(8), "--wait", "20")
+    finally:
+        operator.stop()
+        plane.kubectl("delete", "node", f"six-{namespace}")
+    assert (code, sum(said["pods"].values())) == (1, 8), said
+    ((words, number),) = said["pending"].items()
+    assert number == 2
+    assert "Insufficient nvidia.com/gpu.shared" in words
+    assert f"2 pods pending: {words}" in said["why_not"]
+    assert said["nodes"] == {"g4dn.xlarge": 1}
 
 
 def test_it_waits_until_the_fleet_says_that_it_is_ready(
