@@ -88,7 +88,7 @@ def _deployment(
         ],
     }
     spec: dict[str, Any] = {
-        "nodeSelector": {SHAPE: pool_name(fleet, shape)},
+        "affinity": _on_nodes_with_engines(fleet),
         "tolerations": [
             {"key": TAINT, "operator": "Equal", "value": fleet.name, "effect": "NoSchedule"},
             {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
@@ -124,6 +124,13 @@ def _deployment(
         "metadata": metadata(fleet, engine_name(fleet), _LABELS),
         "spec": body,
     }
+
+
+def _on_nodes_with_engines(fleet: FleetObject) -> Manifest:
+    """Of any shape: the last node of a plan often is one of its own."""
+    shapes = [pool_name(fleet, shape) for shape in fleet.shapes if any(pod.role == "engine" for pod in shape.pods)]
+    here = {"matchExpressions": [{"key": SHAPE, "operator": "In", "values": shapes}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [here]}}}
 
 
 def _scaled(fleet: FleetObject, planned: int, prometheus: str) -> Manifest:
