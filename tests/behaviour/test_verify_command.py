@@ -64,12 +64,16 @@ def made_profile() -> Profile:
 
 @dataclass(frozen=True)
 class Running:
-    """Four cameras that run here, with a plan for them and one for three of them."""
+    """Four cameras that run here, with a plan for them, one for three of them, and one for four that send smaller pictures."""
 
     folder: Path
     page: str
 
-    def plan(self, cameras: int) -> Path:
+    @property
+    def store(self) -> str:
+        return f"sqlite:///{self.folder}/results.db"
+
+    def plan(self, cameras: int | str) -> Path:
         return self.folder / f"plan-{cameras}.yaml"
 
 
@@ -79,13 +83,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     tiny_detector(folder / "tiny.onnx")
     (folder / "own.csv").write_text(CATALOGUE)
     (folder / "made.json").write_text(profile_text(made_profile()))
-    for cameras in (3, 4):
+    for cameras in ("3", "4", "small"):
         fleet = folder / f"fleet-{cameras}.yaml"
-        fleet.write_text(FLEET.replace("FOLDER", str(folder)).replace("COUNT", str(cameras)))
+        text = FLEET.replace("FOLDER", str(folder)).replace("COUNT", cameras.replace("small", "4"))
+        fleet.write_text(text.replace("width: 128, height: 96", "width: 64, height: 48") if cameras == "small" else text)
         planned = ("plan", fleet, "--profile", folder / "made.json", "--catalogue", folder / "own.csv")
         assert ended(*map(str, planned), "--out", str(folder / f"plan-{cameras}.yaml")) == 0
     port = free_port()
     command = [sys.executable, "-m", "camslice", "run", str(folder / "fleet-4.yaml"), "--listen", f"127.0.0.1:{port}"]
+    command += ["--store", f"sqlite:///{folder}/results.db"]
     with (folder / "run.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
@@ -122,7 +128,7 @@ def free_port() -> int:
 
 
 def verified(
-    capsys: pytest.CaptureFixture[str], running: Running, cameras: int, *options: object
+    capsys: pytest.CaptureFixture[str], running: Running, cameras: int | str, *options: object
 ) -> tuple[int, Mapping[str, Any]]:
     capsys.readouterr()
     plan = running.plan(cameras)
@@ -166,6 +172,16 @@ def test_a_camera_more_than_planned_is_named(running: Running, capsys: pytest.Ca
     (drift,) = [each for each in said["drift"] if each["what"] == "streams"]
     assert (drift["plan"], drift["live"]) == (3, 4)
     assert "gate-4/tiny" in drift["cause"]
+
+
+def test_the_store_knows_what_cameras_really_send(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--page", running.page, "--seconds", 2, "--store", running.store)
+    _, said = verified(capsys, running, 4, *options)
+    assert "picture size" not in {each["what"] for each in said["drift"]}
+    code, said = verified(capsys, running, "small", *options)
+    (drift,) = [each for each in said["drift"] if each["what"] == "picture size"]
+    assert (code, drift["plan"], drift["live"]) == (1, "64x48", "128x96")
+    assert drift["cause"].startswith("4 cameras send larger pictures than planned, such as gate-")
 
 
 def test_a_profile_fitted_to_what_is_live_can_be_planned_with(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
