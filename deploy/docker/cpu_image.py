@@ -140,7 +140,10 @@ def _owner(name: str) -> int:
 
 
 def _candidates() -> str:
-    """Which versions apt would take, so that a security update makes the layer again."""
+    """Which versions apt would take, so that a security update makes the layer again. Without lists it knows only what is
+    installed, if anything: then they are fetched first."""
+    if not any(Path("/var/lib/apt/lists").glob("*_Packages*")):
+        subprocess.run(["apt-get", "-q", "update"], check=True, stdout=sys.stderr)
     names = [line.split("#")[0].strip() for line in (HERE / "packages").read_text().splitlines()]
     asked = ["apt-cache", "policy", *filter(None, names)]
     said = subprocess.run(asked, check=True, capture_output=True, text=True).stdout

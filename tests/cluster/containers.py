@@ -1,13 +1,12 @@
 """An image archive unpacked, and programs run in it as a kubelet would: its own user, nothing writable but what is given.
 
-With runc, that of the cluster tools or Debian's; it needs root.
+With runc, which needs root.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -16,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tests.cluster.harness.programs import program
 from tests.needs import need
 
-TOOLS = Path(os.environ.get("KUBE_TOOLS_DIR") or Path.home() / ".cache" / "kube-tools") / "bin"
 _PATIENCE_S = 180
 
 
@@ -46,10 +45,7 @@ class Image:
         cache = work / "cache"
         cache.mkdir(exist_ok=True)
         os.chown(cache, *self._user)
-        runc = shutil.which("runc", path=f"{TOOLS}:{os.environ['PATH']}")
-        need(runc, "the program runc", "make the cluster tools, or apt-get install runc")
-        assert runc is not None
-        return self._with_runc(runc, command, work, cache, places, merged)
+        return self._with_runc(str(program("runc")), command, work, cache, places, merged)
 
     @property
     def _user(self) -> tuple[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.cluster.containers import TOOLS
-from tests.needs import need
+from tests.cluster.harness.programs import program
 from tests.unit.deploy.recipes import CHARTS
 
 Object = dict[str, Any]
@@ -28,11 +26,8 @@ class HelmError(Exception):
 
 def helm(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> str:
     """Run helm and return its standard output. Raises HelmError."""
-    program = shutil.which("helm", path=f"{TOOLS}:{os.environ['PATH']}")
-    need(program, "the program helm", "make the cluster tools")
-    assert program is not None
     done = subprocess.run(
-        [program, *map(str, arguments)],
+        [program("helm"), *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,

@@ -26,7 +26,8 @@ from camslice.cluster.crds.definitions import definitions
 from camslice.cluster.objects import FleetObject, ModelObject, NodeShape, PodShape, Slot
 from camslice.cluster.wire import fleet_manifest
 from camslice.fleet.types import Objective, Topology
-from tests.cluster.containers import TOOLS
+from tests.cluster.harness.plane import Plane
+from tests.cluster.harness.programs import BIN, KubectlError
 from tests.cluster.helm import CHARTS, HelmError, Object, as_options, helm, rendered
 from tests.cluster.test_helm_chart import EVERYTHING
 from tests.docs_blocks import ROOT, blocks
@@ -46,14 +47,13 @@ def fleet_in(namespace: str) -> Object:
 class Cluster:
     """What these tests ask of a control plane."""
 
-    def __init__(self, plane: Any, namespace: str) -> None:
+    def __init__(self, plane: Plane, namespace: str) -> None:
         self.plane = plane
         self.namespace = namespace
         self._environment = {"KUBECONFIG": str(plane.kubeconfig)}
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        said: str = self.plane.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
-        return said
+        return self.plane.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
 
     def objects(self, *kinds: str, everywhere: bool = False) -> list[Object]:
         where = ["--all-namespaces"] if everywhere else []
@@ -79,12 +79,8 @@ class Cluster:
         kept = [kind for kind in kinds if not kind.startswith(("events", "componentstatuses"))]
         said = self.kubectl("get", ",".join(kept), "--all-namespaces", "--ignore-not-found", "--output", "json")
         found: list[Object] = json.loads(said)["items"]
-        return {
-            f"{each['kind']}/{each['metadata']['name']}"
-            for each in found
-            if "helm.sh/chart" in each["metadata"].get("labels", {})
-            or each["metadata"].get("labels", {}).get("owner") == "helm"
-        }
+        here = [each for each in found if each["metadata"].get("namespace") in {None, self.namespace}]
+        return {f"{each['kind']}/{each['metadata']['name']}" for each in here if _is_helms(each["metadata"].get("labels", {}))}
 
 
 def _is_helms(labels: dict[str, str]) -> bool:
@@ -138,11 +134,9 @@ class HookPods:
 
 
 @pytest.fixture(scope="module")
-def kinds(plane: Any) -> Iterator[Any]:
+def kinds(plane: Plane) -> Iterator[Plane]:
     """The kinds of the Prometheus operator, as far as the chart makes any; ours, if others made them, are away meanwhile."""
-    for kind in ("podmonitors", "prometheusrules"):
-        for file in sorted((TOOLS.parent / "crds").rglob(f"*{kind}*.yaml")):
-            plane.kubectl("apply", "--server-side", "-f", str(file))
+    plane.define("prometheus-operator")
     ours = [definition["metadata"]["name"] for definition in definitions().values()]
     found = json.loads(plane.kubectl("get", "crd", "--output", "json"))["items"]
     made_before = [name for name in ours if any(each["metadata"]["name"] == name for each in found)]
@@ -150,11 +144,11 @@ def kinds(plane: Any) -> Iterator[Any]:
         plane.kubectl("delete", "crd", *made_before)
     yield plane
     if made_before:
-        plane.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(definitions().values()))
+        plane.define_cameras()
 
 
 @pytest.fixture
-def cluster(kinds: Any) -> Iterator[Cluster]:
+def cluster(kinds: Plane) -> Iterator[Cluster]:
     namespace = f"shop-{next(_COUNT)}"
     kinds.kubectl("create", "namespace", namespace)
     cluster = Cluster(kinds, namespace)
@@ -260,7 +254,7 @@ def test_the_check_may_list_fleets_of_its_namespace_and_do_nothing_else(cluster:
     def may(verb: str, resource: str, *more: str) -> bool:
         try:
             return cluster.kubectl("auth", "can-i", verb, resource, account, *more).strip() == "yes"
-        except Exception:  # noqa: BLE001 - kubectl ends with 1 for no
+        except KubectlError:  # it ends with 1 for no
             return False
 
     assert may("list", "camerafleets.camslice.dev")
@@ -286,10 +280,10 @@ def gone(cluster: Cluster, names: set[str], patience_s: float = 30) -> set[str]:
     return set()
 
 
-def test_the_commands_of_the_page_on_installing_work_one_after_the_other(kinds: Any, tmp_path: Path) -> None:
+def test_the_commands_of_the_page_on_installing_work_one_after_the_other(kinds: Plane, tmp_path: Path) -> None:
     """Those of helm and kubectl, on a checkout, with the fleets' namespace that the page names."""
     cluster = Cluster(kinds, "cameras")
-    environment = os.environ | {"KUBECONFIG": str(kinds.kubeconfig), "PATH": f"{TOOLS}:{os.environ['PATH']}"}
+    environment = os.environ | {"KUBECONFIG": str(kinds.kubeconfig), "PATH": f"{BIN}:{os.environ['PATH']}"}
     page = ROOT / "docs" / "how-to" / "install-on-kubernetes.md"
     commands = [command for block in blocks(page) for command in block.commands]
     commands.insert(commands.index("helm history camslice --namespace cameras"), WATCH)
