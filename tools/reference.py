@@ -11,6 +11,7 @@ from typing import cast
 
 import benchmarks_page
 import helm_values
+import kinds_page
 from markdown_table import table
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -32,6 +33,7 @@ def pages() -> dict[str, str]:
         "fleet-yaml.md": fleet_file(),
         "benchmarks.md": benchmarks_page.measured(),
         "helm-values.md": helm_values.page(),
+        "kinds.md": kinds_page.page(GENERATED),
     }
 
 

@@ -82,7 +82,7 @@ def test_blocks_that_are_not_run_are_few_and_say_why() -> None:
     assert all(block.not_run and len(block.not_run.split()) > 2 for block in not_run)
 
 
-@pytest.mark.parametrize("name", ["benchmarks.md", "cli.md", "fleet-yaml.md", "helm-values.md"])
+@pytest.mark.parametrize("name", ["benchmarks.md", "cli.md", "fleet-yaml.md", "helm-values.md", "kinds.md"])
 def test_the_reference_says_what_the_code_says(name: str) -> None:
     code = "import sys; sys.path.insert(0, 'tools'); import reference; sys.stdout.write(reference.pages()[sys.argv[1]])"
     expected = subprocess.run([sys.executable, "-c", code, name], cwd=ROOT, capture_output=True, text=True, check=True).stdout

@@ -16,7 +16,7 @@ from camslice.plan.plan import Plan
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _REMOTE = re.compile(r"^(rtsp|rtsps|http|https|scene)://", re.IGNORECASE)
-_PLAIN_PASSWORD = re.compile(r"^[a-z]+://[^/@]*:[^/@$]+@|[?&;][^=&;?/]*(pass|pwd|token|secret)[^=&;?/]*=[^&$]", re.IGNORECASE)
+PLAIN_PASSWORD = re.compile(r"^[a-z]+://[^/@]*:[^/@$]+@|[?&;][^=&;?/]*(pass|pwd|token|secret)[^=&;?/]*=[^&$]", re.IGNORECASE)
 """The same as the rule of Camera objects says."""
 
 
@@ -62,7 +62,7 @@ def _of_camera(camera: CameraSpec, declared: Fleet) -> Iterator[str]:
             "or scene:// address."
         )
         return
-    if _PLAIN_PASSWORD.search(template):
+    if PLAIN_PASSWORD.search(template):
         yield (
             f"camera {camera.name}: its password is written in the fleet file; write ${{NAME}} instead, and keep the password "
             "in a Secret."

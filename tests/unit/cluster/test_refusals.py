@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from camslice.cluster.crds.definitions import definitions
 from camslice.cluster.objects import WeightsFrom
-from camslice.cluster.refusals import source_variables
+from camslice.cluster.refusals import PLAIN_PASSWORD, source_variables
 from camslice.cluster.rendering import RenderSettings, rendered
 from camslice.fleet.errors import ClusterError
 from camslice.fleet.types import Fleet, Topology
@@ -119,3 +120,9 @@ def test_a_store_that_ends_with_its_pod_is_refused() -> None:
 
 def test_variables_of_a_source_are_named_once() -> None:
     assert source_variables("rtsp://${A}:${B}@10.0.0.1/${A}") == ("A", "B")
+
+
+def test_the_rule_of_camera_objects_and_render_see_the_same_passwords() -> None:
+    rules = definitions()["cameras"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    [rule] = [each["rule"] for each in rules["x-kubernetes-validations"] if "password" in each["message"]]
+    assert rule == f"!self.source.matches('(?i){PLAIN_PASSWORD.pattern}')"

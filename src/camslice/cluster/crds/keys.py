@@ -6,7 +6,7 @@ as `case` says.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,10 @@ _ObjectName = Annotated[
 ]
 LONGEST_SOURCE = 2048
 MOST_MODELS, MOST_SHAPES, MOST_PODS, MOST_SLOTS = 32, 64, 64, 64
+
+
+def _as_in_a_fleet_file(key: str) -> Any:
+    return Field(description=CameraKeys.model_fields[key].description)
 
 
 class SecretKeyKeys(Keys):
@@ -44,7 +48,7 @@ class StoreRefKeys(Keys):
 
 
 class WeightsKeys(Keys):
-    """Where pods find weights; left out, they are inside the image or come from the model list."""
+    """Where pods find weights; left out, they are inside the image."""
 
     claim: Annotated[_ObjectName | None, Field(description="A PersistentVolumeClaim with the files.")] = None
     image: Annotated[Text | None, Field(max_length=512, description="An image whose files are mounted.")] = None
@@ -141,9 +145,9 @@ class CameraSpecKeys(Keys):
     models: Annotated[list[Name], Field(min_length=1, max_length=16, description="The models that analyse it.")]
     secret_ref: SecretKeys | None = None
     stream: StreamKeys | None = None
-    loop: bool | None = None
-    playback_fps: Annotated[Annotated[float, Field(gt=0, le=1000), NUMBER] | None, Field()] = None
-    freshness: Literal["all", "latest"] = "all"
+    loop: Annotated[bool | None, _as_in_a_fleet_file("loop")] = None
+    playback_fps: Annotated[Annotated[float, Field(gt=0, le=1000), NUMBER] | None, _as_in_a_fleet_file("playback_fps")] = None
+    freshness: Annotated[Literal["all", "latest"], _as_in_a_fleet_file("freshness")] = "all"
 
 
 def shared_keys() -> frozenset[str]:
