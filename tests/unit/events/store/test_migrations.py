@@ -19,6 +19,7 @@ DUMP = Path(__file__).parent / "version_1.sql"
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     with sqlite3.connect(tmp_path / "results.db") as connection:
+        connection.execute("PRAGMA journal_mode = WAL")  # a dump does not tell; the store was in this mode
         connection.executescript(DUMP.read_text())
     connection.close()
     return f"sqlite:///{tmp_path}/results.db"
