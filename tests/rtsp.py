@@ -34,9 +34,18 @@ def need_rtsp_server() -> None:
 class RtspServer:
     """A real server in a process of its own, listening on `port`."""
 
-    def __init__(self, *, size: str, fps: int = 15, streams: int = 1, port: int = 0, password: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        size: str,
+        fps: int = 15,
+        streams: int = 1,
+        port: int = 0,
+        password: str | None = None,
+        address: str = "127.0.0.1",
+    ) -> None:
         command = [str(SYSTEM_PYTHON), str(_SCRIPT), "--size", size, "--fps", str(fps)]
-        command += ["--streams", str(streams), "--port", str(port)]
+        command += ["--streams", str(streams), "--port", str(port), "--address", address]
         if password is not None:
             command += ["--user", "bob", "--password", password]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

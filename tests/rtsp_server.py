@@ -26,7 +26,7 @@ def main() -> None:
     options = parse()
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(options.address)
     server.set_service(str(options.port))
     if options.user:
         server.set_auth(basic_auth(options.user, options.password))
@@ -47,6 +47,7 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--streams", type=int, default=1)
     parser.add_argument("--size", default="320x240")

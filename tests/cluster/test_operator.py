@@ -43,7 +43,7 @@ class RunningOperator:
     def start(self) -> None:
         environment = os.environ | {
             "KUBECONFIG": str(self._kubeconfig),
-            "CAMSLICE_TOKEN": "a-token",
+            "CAMSLICE_TOKEN": "a-token-of-the-tests",
             "CAMSLICE_IDENTITY": "test",
         }
         command = [BIN / "camslice", "operator", "--namespace", self.namespace, "--lease", LEASE, "--poll", "0"]

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from camslice.cli.token import read_token
-from camslice.fleet.address import parse_listen
+from camslice.fleet.address import parse_listen, require_token
 from camslice.fleet.errors import CamsliceError, ClusterError
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ def run_operator(asked: Asked) -> int:
 
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells of every request
     token = read_token(asked.token_file)
+    require_token("0.0.0.0", token, "the page of camera pods")  # noqa: S104 - there they listen
     cluster = connect(asked.kubeconfig, asked.context, asked.namespace)
     from lightkube import Client, KubeConfig
 

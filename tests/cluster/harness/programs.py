@@ -72,7 +72,9 @@ class Program:
             self._process.wait()
 
 
-def until(probe: Callable[[], object], what: str, seconds: float = 60.0, check: Callable[[], None] = lambda: None) -> None:
+def until(
+    probe: Callable[[], object], what: str | Callable[[], str], seconds: float = 60.0, check: Callable[[], None] = lambda: None
+) -> None:
     """Wait until `probe` is true and raises nothing that passes. `check` raises when waiting is in vain."""
     deadline_s = time.monotonic() + seconds
     last: object = None
@@ -85,7 +87,8 @@ def until(probe: Callable[[], object], what: str, seconds: float = 60.0, check: 
         except (OSError, subprocess.CalledProcessError, KubectlError) as error:
             last = error
         time.sleep(0.1)
-    raise TimeoutError(f"{what}: not within {seconds:g} s ({last})")
+    words = what if isinstance(what, str) else what()
+    raise TimeoutError(f"{words}: not within {seconds:g} s ({last})")
 
 
 class KubectlError(Exception):
