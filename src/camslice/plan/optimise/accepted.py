@@ -24,9 +24,12 @@ from camslice.plan.optimise.walls import Refused
 _ROUNDS = 5
 _ROUNDS_IF_LARGE = 2
 _LARGE = 20
+_MANY_CLASSES = 12
+"""Of so many nodes or classes the first rounds are refused again and again, and only cost time: few of them."""
 _CAUTIOUS_ROUNDS = 12
 _FURTHER_ROUNDS = 5
 _FURTHER_ROUNDS_OF_ONE_CLASS = 60
+_FURTHER_ROUNDS_IF_LARGE = 1
 _FAR = 2**62
 _STEP = 0.98
 _LEAST = 1e-6
@@ -72,14 +75,16 @@ class _Rounds:
             ) -> bool:
                 return self._accepted(self._named(view, stacks), unplaced) and not cautious
 
-            found = cheapest(view, self.verdicts.refused(view), self.most_shapes, accepted)
+            found = cheapest(view, self.verdicts.refused(view), self.most_shapes, accepted, roughly=cautious)
             if not cautious:
                 self.bound = max(self.bound, found.bound)
                 self.free = min(self.free, found.free)
             if accepted(found.stacks):
                 break
-            if sum(each.count for each in found.stacks) > _LARGE:
+            if sum(each.count for each in found.stacks) > _LARGE or np.count_nonzero(self.tables.demand) > _MANY_CLASSES:
                 before = min(before, _ROUNDS_IF_LARGE)
+                if further == _FURTHER_ROUNDS:
+                    further = _FURTHER_ROUNDS_IF_LARGE
             further -= self.best is not None
             if not further:
                 break

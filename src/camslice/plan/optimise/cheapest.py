@@ -26,15 +26,15 @@ class Cheapest:
     free: int
 
 
-def cheapest(tables: Tables, refused: Refused, most_shapes: int, accepted: Accepted) -> Cheapest:
+def cheapest(tables: Tables, refused: Refused, most_shapes: int, accepted: Accepted, *, roughly: bool = False) -> Cheapest:
     """Every class with a demand has an option that carries it. What was found is proven, or improved, if it is `accepted`; else
-    it comes back at once."""
+    it comes back at once. `roughly`: it need only be near the cheapest, and is then found several times as fast."""
     if not tables.demand.any():
         return Cheapest((), 0, 0, 0)
     if has_solver():
         from camslice.plan.optimise.with_solver import with_solver
 
-        return with_solver(tables, refused, most_shapes, accepted)
+        return with_solver(tables, refused, most_shapes, accepted, roughly=roughly)
     from camslice.plan.optimise.without_solver import without_solver
 
     return without_solver(tables, refused, most_shapes)

@@ -40,14 +40,14 @@ _NEARLY = 3e-4
 _COVER_S = 0.4
 
 
-def with_solver(tables: Tables, refused: Refused, most_shapes: int, accepted: Accepted) -> Cheapest:
+def with_solver(tables: Tables, refused: Refused, most_shapes: int, accepted: Accepted, *, roughly: bool = False) -> Cheapest:
     """See `cheapest`."""
-    return _Solving(tables, refused, most_shapes).run(accepted)
+    return _Solving(tables, refused, most_shapes, roughly=roughly).run(accepted)
 
 
 class _Solving:
-    def __init__(self, tables: Tables, refused: Refused, most_shapes: int) -> None:
-        self.tables, self.refused, self.most_shapes = tables, refused, most_shapes
+    def __init__(self, tables: Tables, refused: Refused, most_shapes: int, *, roughly: bool) -> None:
+        self.tables, self.refused, self.most_shapes, self.roughly = tables, refused, most_shapes, roughly
         self.budget = Budget(_FIND_S)
         self.priced = price(tables, self.budget)
         self.bound = self.priced.bound
@@ -58,7 +58,7 @@ class _Solving:
     def run(self, accepted: Accepted) -> Cheapest:
         """Better and better, until it is good enough or nothing more can be done."""
         self._shapes(self.priced, PICKINESS)
-        if self._gap > _CLOSE:
+        if self._gap > _CLOSE and not self.roughly:
             self._generate()
         if accepted(self._chosen.stacks):
             self._prove()
@@ -91,6 +91,8 @@ class _Solving:
 
     def _refine(self, priced: Relaxed) -> Refine:
         def refine(option: int, limits: Ints, contents: Ints) -> Ints:
+            if self.roughly:
+                return contents
             walls = self.refused.get(option, ())
             best = exact(self.tables, option, priced.micro, limits, self.budget, _KNAPSACK_S, _NEARLY, walls).contents
             return best if int(best @ priced.micro) > int(contents @ priced.micro) else contents
