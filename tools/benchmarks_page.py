@@ -11,6 +11,7 @@ from typing import Any
 from calibration_section import calibrated_capacity, calibration
 from markdown_table import table
 from optimiser_section import optimiser
+from planning_section import planning
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 _CAPACITY = "calibration-capacity"
@@ -68,6 +69,7 @@ def measured() -> str:
             *(calibrated_capacity(_result(_CAPACITY)) if (RESULTS / f"{_CAPACITY}.json").exists() else ()),
             *_simulator(),
             *(optimiser(_result("optimiser")) if (RESULTS / "optimiser.json").exists() else ()),
+            *(planning(_result("planning")) if (RESULTS / "planning.json").exists() else ()),
             "## The same answers?\n",
             f"{agreement['dataset']['pictures']} labelled pictures, one evaluator for both. A small set: compare the rows, "
             "not published figures. Ultralytics pads to the smallest rectangle by default and camslice to the model's square; "
