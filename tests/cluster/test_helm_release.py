@@ -2,7 +2,7 @@
 
 No node runs here, so the pod of the hook that refuses an uninstallation stays pending: the test stands in for its kubelet. It
 runs the command that stands in the pod, as the pod's service account, against the API server, and reports how it ended; all
-else (Job, helm, refusal) is real. On the real kubelet the Job runs by itself: see test_real_pods.
+else (Job, helm, refusal) is real. On a real kubelet the Job runs by itself: test_helm_node.
 """
 
 from __future__ import annotations
