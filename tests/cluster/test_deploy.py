@@ -203,11 +203,12 @@ def test_the_operators_pods_that_find_no_slice_are_told_in_the_schedulers_own_wo
     operator = RunningOperator(plane, namespace, tmp_path)
     operator.start()
     try:
-        code, said = deploy(plan(8), "--wait", "20")
+        until(operator.metrics, "the operator", 90, operator.check)
+        code, said = deploy(plan(8), "--wait", "40")
     finally:
         operator.stop()
         plane.kubectl("delete", "node", f"six-{namespace}")
-    assert (code, sum(said["pods"].values())) == (1, 8), said
+    assert (code, sum(said["pods"].values())) == (1, 8), operator.log()
     ((words, number),) = said["pending"].items()
     assert number == 2
     assert "Insufficient nvidia.com/gpu.shared" in words
