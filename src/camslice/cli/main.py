@@ -38,9 +38,7 @@ COMMANDS: Mapping[str, Command] = {
     "fit": Command("camslice.cli.fit:fit", "Fit the simulator to a published or measured table of pods."),
     "render": Command("camslice.cli.render:render", "Write what a plan asks of a Kubernetes cluster."),
     "deploy": Command("camslice.cli.deploy:deploy", "Apply a plan to a cluster, and wait until its fleet is ready."),
-    "verify": Command(
-        "camslice.cli.verify:verify", "Compare live latency and dollars with the plan, and say why they differ."
-    ),
+    "verify": Command("camslice.cli.verify:verify", "Compare live latency and dollars with the plan, and say why they differ."),
     "operator": Command("camslice.cli.operator:operator", "Keep the camera fleets of a Kubernetes namespace running."),
     "probe": Command("camslice.cli.probe:probe", "Find out what each camera sends, as plans need it."),
     "serve": Command("camslice.cli.serve:serve", "Serve models over the Open Inference Protocol."),
