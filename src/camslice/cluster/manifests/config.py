@@ -10,11 +10,10 @@ import yaml
 from camslice.cluster.manifests.assigned import Assigned
 from camslice.cluster.manifests.common import Manifest, digest, metadata
 from camslice.cluster.manifests.credentials import source_in_pod
-from camslice.cluster.names import FLEET_FILE, GRPC_PORT, MODELS_DIR, PLACEMENT_FILE, SHARD
+from camslice.cluster.manifests.weights import in_pod, served_name
+from camslice.cluster.names import FLEET_FILE, GRPC_PORT, PLACEMENT_FILE, SHARD
 from camslice.cluster.objects import FleetObject, ModelObject, NodeShape, PodShape
 from camslice.fleet.types import StreamFormat, Topology
-
-_FILES = (".onnx", ".xml")
 
 STORE_VARIABLE = "CAMSLICE_STORE_URL"
 """The file among a pod's secrets that holds the store's URL."""
@@ -79,17 +78,11 @@ def _fleet(fleet: FleetObject, shape: NodeShape, pod: PodShape, streams: Sequenc
 
 def _model(fleet: FleetObject, shape: NodeShape, model: ModelObject) -> Mapping[str, object]:
     """In topology remote an engine server of the fleet has it."""
-    keys = {key: _in_pod(key, value) for key, value in model.keys.items()}
+    keys = {key: in_pod(str(value)) if key in ("weights", "labels") else value for key, value in model.keys.items()}
     if shape.topology is not Topology.REMOTE:
         return keys
-    server = {"url": engine_address(fleet), "model": str(model.keys["weights"]), "token": f"${{{ENGINE_TOKEN}}}"}
+    server = {"url": engine_address(fleet), "model": served_name(str(model.keys["weights"])), "token": f"${{{ENGINE_TOKEN}}}"}
     return {**keys, "engine": "oip", "server": server}
-
-
-def _in_pod(key: str, value: object) -> object:
-    """Files of weights and labels lie in the pod's folder of models; names of the model list stay names."""
-    is_file = key == "labels" or (key == "weights" and str(value).lower().endswith(_FILES))
-    return f"{MODELS_DIR}/{value}" if is_file and "/" not in str(value) else value
 
 
 def _camera(streams: Sequence[Assigned], name: str) -> Mapping[str, object]:

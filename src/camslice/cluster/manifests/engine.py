@@ -11,7 +11,7 @@ from typing import Any
 from camslice.cluster.manifests.common import TMP, UID, Manifest, metadata
 from camslice.cluster.manifests.config import engine_name
 from camslice.cluster.manifests.pod import TOKEN_DIR, token_secret_name
-from camslice.cluster.manifests.weights import weights_mount
+from camslice.cluster.manifests.weights import in_pod, weights_mount
 from camslice.cluster.names import CACHE_DIR, FLEET, GRPC_PORT, HTTP_PORT, ROLE, SHAPE, TAINT
 from camslice.cluster.nodes.node_pool import pool_name
 from camslice.cluster.objects import FleetObject, NodeShape, PodShape
@@ -58,7 +58,7 @@ def _deployment(
         "image": fleet.image,
         "args": [
             "serve",
-            *[str(model.keys["weights"]) for model in fleet.models],
+            *dict.fromkeys(in_pod(str(model.keys["weights"])) for model in fleet.models),
             "--grpc",
             f"0.0.0.0:{GRPC_PORT}",
             "--http",

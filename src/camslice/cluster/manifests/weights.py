@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from camslice.cluster.names import MODELS_DIR
 from camslice.cluster.objects import FleetObject
 
+_FILES = (".onnx", ".xml", ".txt")
 _CHECKED = "CAMSLICE_WEIGHTS_SHA256"
 
 
@@ -52,3 +54,13 @@ def weights_mount(fleet: FleetObject) -> WeightsMount:
         }
         return WeightsMount([{"name": "models", "emptyDir": {"sizeLimit": "4Gi"}}], [mount], [fetch], environment)
     return WeightsMount(environment={} if not hashes else {_CHECKED: environment[_CHECKED]})
+
+
+def in_pod(name: str) -> str:
+    """Weights and labels as a pod finds them: files in its folder of models, names of the model list as they are."""
+    return f"{MODELS_DIR}/{name}" if name.lower().endswith(_FILES) and "/" not in name else name
+
+
+def served_name(weights: str) -> str:
+    """What `camslice serve` calls a model: a file without its ending."""
+    return PurePosixPath(weights).stem if weights.lower().endswith(_FILES) else weights
