@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from camslice.cluster.nodes.settings import NodeSettings
-from camslice.cluster.pods import preview
 from camslice.cluster.rendering import Rendered, RenderSettings, rendered
+from camslice.cluster.wire import camera_manifest, fleet_manifest
 from camslice.fleet.types import Topology
 from camslice.plan.catalogue.instance_type import InstanceType, Purchase
 from tests.cluster.harness.plane import Plane
 from tests.cluster.harness.programs import until
+from tests.cluster.test_operator import RunningOperator
 from tests.unit.cluster import made_plan as made
 
 TYPES = ("g4dn.xlarge", "g4dn.2xlarge", "g4dn.4xlarge")
@@ -26,7 +29,6 @@ CPU_M = 370
 def offered(machine: InstanceType) -> dict[str, Any]:
     """As Karpenter's provider for tests reads it."""
     accelerator = machine.accelerator
-    price = machine.prices["us-east-1", Purchase.ON_DEMAND].usd_per_hour
     gpus = {} if accelerator is None else {"nvidia.com/gpu": str(accelerator.count)}
     requirements = [
         {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["on-demand"]},
@@ -43,8 +45,12 @@ def offered(machine: InstanceType) -> dict[str, Any]:
             "ephemeral-storage": "100Gi",
             **gpus,
         },
-        "offerings": [{"Price": price, "Available": True, "Requirements": requirements}],
+        "offerings": [{"Price": price_of(machine), "Available": True, "Requirements": requirements}],
     }
+
+
+def price_of(machine: InstanceType) -> float:
+    return machine.prices["us-east-1", Purchase.ON_DEMAND].usd_per_hour
 
 
 @pytest.fixture
@@ -62,6 +68,7 @@ def market(plane: Plane) -> Iterator[Plane]:
 
 def plan_rendered(namespace: str) -> Rendered:
     planned = made.node(Topology.SLICED, PODS, instance_type="g4dn.2xlarge", count=NODES, cpu_m=CPU_M)
+    planned = replace(planned, usd_per_hour=0.752)
     settings = NodeSettings(node_class_group="karpenter.kwok.sh", node_class_kind="KWOKNodeClass")
     fleet = made.declared(PODS * NODES, "planning: {system_pods: case-study}\n")
     return rendered(made.plan(planned), fleet, made.CATALOGUE, RenderSettings("street", namespace, nodes=settings))
@@ -74,7 +81,7 @@ def to_buy(found: Rendered) -> list[dict[str, Any]]:
     return [pool, overlay]
 
 
-def test_it_buys_the_plans_nodes_and_takes_back_what_is_empty(market: Plane, namespace: str) -> None:
+def test_it_buys_the_plans_nodes_and_takes_back_what_is_empty(market: Plane, namespace: str, tmp_path: Path) -> None:
     found = plan_rendered(namespace)
     pool, overlay = to_buy(found)
     [types] = [
@@ -85,29 +92,33 @@ def test_it_buys_the_plans_nodes_and_takes_back_what_is_empty(market: Plane, nam
     pool["spec"]["disruption"]["consolidateAfter"] = "5s"
     market.apply([overlay, pool])
     until(lambda: _ready(market, "nodeoverlays"), "the overlay", 30)
-    pods = [each for each in preview(found.fleet, found.cameras) if each["kind"] == "Pod"]
-    market.apply(pods)
+    operator = RunningOperator(market, namespace, tmp_path, "--compact-after", "3")
+    operator.start()
+    try:
+        market.apply([fleet_manifest(found.fleet), *map(camera_manifest, found.cameras)])
+        until(lambda: running(market, namespace) == PODS * NODES, "all pods on bought nodes", 120, operator.check)
+        assert bought(market) == {"g4dn.2xlarge": NODES}
+        paid = sum(number * price_of(made.CATALOGUE.find(name)) for name, number in bought(market).items())
+        assert paid == pytest.approx(sum(shape.usd_per_hour * shape.nodes for shape in found.fleet.shapes))
 
-    def running() -> bool:
-        phases = Counter(each["status"].get("phase") for each in market.get("pods", "--namespace", namespace))
-        return phases == {"Running": PODS * NODES}
+        # Half of the cameras go, so that both nodes are half empty: the rest is moved together, and Karpenter takes one back.
+        gone = [each.object_name for each in found.cameras][::2]
+        market.kubectl("delete", "cameras", "--namespace", namespace, *gone)
+        until(lambda: bought(market) == {"g4dn.2xlarge": NODES - 1}, "the emptied node to be given back", 150, operator.check)
+        assert running(market, namespace) == PODS * NODES // 2
+    finally:
+        operator.kill()
+        market.kubectl("delete", "camerafleets,cameras,pods", "--all", "--namespace", namespace, "--grace-period=0", "--force")
 
-    until(running, "all pods on bought nodes", 90)
-    claims = market.get("nodeclaims")
-    bought = Counter(each["metadata"]["labels"]["node.kubernetes.io/instance-type"] for each in claims)
-    assert bought == {"g4dn.2xlarge": NODES}
-    price = made.CATALOGUE.find("g4dn.2xlarge").prices["us-east-1", Purchase.ON_DEMAND].usd_per_hour
-    paid = sum(made.CATALOGUE.find(name).prices["us-east-1", Purchase.ON_DEMAND].usd_per_hour * n for name, n in bought.items())
-    assert paid == pytest.approx(NODES * price)
 
-    where = Counter(each["spec"]["nodeName"] for each in market.get("pods", "--namespace", namespace))
-    assert set(where.values()) == {PODS}
-    emptied = sorted(where)[0]
-    gone = [
-        each["metadata"]["name"] for each in market.get("pods", "--namespace", namespace) if each["spec"]["nodeName"] == emptied
-    ]
-    market.kubectl("delete", "pod", "--namespace", namespace, "--grace-period=0", "--force", *gone)
-    until(lambda: len(market.get("nodeclaims")) == NODES - 1, "the empty node to be given back", 90)
+def running(plane: Plane, namespace: str) -> int:
+    pods = plane.get("pods", "--namespace", namespace)
+    return sum(each["status"].get("phase") == "Running" and not each["metadata"].get("deletionTimestamp") for each in pods)
+
+
+def bought(plane: Plane) -> Counter[str]:
+    claims = plane.get("nodeclaims")
+    return Counter(each["metadata"]["labels"]["node.kubernetes.io/instance-type"] for each in claims)
 
 
 def _ready(plane: Plane, kind: str) -> bool:

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from camslice.cluster.manifests.engine import engine_objects
 from camslice.cluster.objects import CameraObject, FleetObject, ModelObject, NodeShape, PodShape, Slot, WeightsFrom
 from camslice.cluster.pods import preview
+from camslice.cluster.sharing.device_plugin import DevicePlugin
 from camslice.cluster.wire import camera_manifest, fleet_manifest
 from camslice.fleet.types import Objective, StreamFormat, Topology
 from tests.cluster.harness.plane import Plane
-from tests.cluster.harness.programs import KubectlError
+from tests.cluster.harness.programs import KubectlError, until
 
 HD = StreamFormat(1920, 1080, 25.0, "h264", 4000.0)
 
@@ -89,3 +91,13 @@ def test_a_fleet_that_cannot_be_is_refused(plane: Plane) -> None:
     manifest = fleet_manifest(fleet(weights=WeightsFrom(claim="a", image="b")))
     with pytest.raises(KubectlError, match="one place"):
         plane.apply([manifest], "--dry-run=server")
+
+
+def test_keda_takes_what_scales_engine_servers(plane: Plane) -> None:
+    plane.define("keda")
+    made = engine_objects(fleet(Topology.REMOTE), DevicePlugin(), "http://prometheus.monitoring:9090")
+    assert [each["kind"] for each in made] == ["Service", "Deployment", "ScaledObject"]
+    until(lambda: plane.apply(made, "--dry-run=server"), "KEDA's kinds to be served", 30)
+    made[2]["spec"]["triggers"] = "often"
+    with pytest.raises(KubectlError, match="triggers"):
+        plane.apply(made, "--dry-run=server")

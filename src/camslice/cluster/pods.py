@@ -12,7 +12,7 @@ from camslice.cluster.manifests.credentials import SecretData, credentials
 from camslice.cluster.manifests.disruption import disruption_budget
 from camslice.cluster.manifests.engine import engine_objects
 from camslice.cluster.manifests.network import network_policy
-from camslice.cluster.manifests.pod import camera_pod
+from camslice.cluster.manifests.pod import camera_pod, preferring
 from camslice.cluster.objects import CameraObject, FleetObject
 from camslice.cluster.placement.place import Rules, Stream, place
 from camslice.cluster.placement.shards import Shard, shards_of
@@ -37,13 +37,22 @@ class PodObjects:
 
 
 def pod_objects(
-    fleet: FleetObject, shard: Shard, name: str, streams: Sequence[Assigned], secrets: SecretData, sharing: Sharing
+    fleet: FleetObject,
+    shard: Shard,
+    name: str,
+    streams: Sequence[Assigned],
+    secrets: SecretData,
+    sharing: Sharing,
+    node: str | None = None,
 ) -> PodObjects:
-    """What the pod called `name` needs to be that shard."""
+    """What the pod called `name` needs to be that shard. `node`: the one it should rather be on than on another."""
     config = config_map(fleet, shard.shape, shard.pod, shard.name, name, streams)
     secret = credentials(fleet, shard.name, name, streams, secrets)
     revision = revision_of(config, secret)
-    return PodObjects(config, secret, camera_pod(fleet, shard.shape, shard.pod, shard.name, name, revision, sharing), revision)
+    pod = camera_pod(fleet, shard.shape, shard.pod, shard.name, name, revision, sharing)
+    if node is not None:
+        pod["spec"]["affinity"] = {"nodeAffinity": preferring(node)}
+    return PodObjects(config, secret, pod, revision)
 
 
 def fleet_objects(

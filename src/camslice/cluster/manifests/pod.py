@@ -62,6 +62,12 @@ def camera_pod(
     }
 
 
+def preferring(node: str) -> dict[str, Any]:
+    """Affinity to one node by its name, where it has room: so that another one becomes empty."""
+    term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
+    return {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": term}]}
+
+
 def _spec(fleet: FleetObject, shape: NodeShape, pod: PodShape, name: str, sharing: Sharing) -> dict[str, Any]:
     weights = weights_mount(fleet)
     streams = sum(slot.streams for slot in pod.slots)

@@ -19,6 +19,7 @@ from camslice.cluster.manifests.assigned import Assigned
 from camslice.cluster.manifests.network import hidden_from_policy
 from camslice.cluster.manifests.pod import template_of
 from camslice.cluster.objects import CameraObject, FleetObject
+from camslice.cluster.operator.nodes import on_real_nodes
 from camslice.cluster.operator.placing import Situation, placed
 from camslice.cluster.operator.records import NOWHERE, Record, records_of
 from camslice.cluster.operator.reports import PodReport
@@ -96,6 +97,8 @@ class _Deciding:
         for pod in sorted(view.pods.values(), key=lambda each: (each.created_s, each.name)):
             if self._is_alive(pod):
                 self._alive.setdefault(pod.shard, []).append(pod)
+        standing = {name: pod for name, pod in view.pods.items() if pod.node not in view.lost_nodes}
+        self._on_nodes, self._wanted_node = on_real_nodes(self._shards, standing, self._alive)
         self._rollouts = Rollouts(view, reports, sharing, self._alive, self._shards, now_s)
 
     def decision(self) -> Decision:
@@ -157,7 +160,7 @@ class _Deciding:
             if pod.node in self._view.lost_nodes and not self._alive.get(pod.shard)
         }
         ready = {name for name, pods in self._alive.items() if any(pod.ready for pod in pods)}
-        situation = Situation(list(self._shards.values()), frozenset(lost), frozenset(ready))
+        situation = Situation(self._on_nodes, frozenset(lost), frozenset(ready))
         now = {key: record.shard for key, record in self._records.items()}
         return placed(streams, now, situation, rules_of(self._fleet, compact=self._compact))
 
@@ -220,10 +223,11 @@ class _Deciding:
     def _objects(self, shard: Shard, name: str, streams: Sequence[Assigned]) -> PodObjects:
         fleet = self._rollouts.fleet(shard.name)
         secrets = {each.camera.secret: self._view.secrets.get(each.camera.secret) for each in streams if each.camera.secret}
-        made_of = (fleet, shard, tuple(streams), secrets)
+        node = self._wanted_node.get(shard.name)
+        made_of = (fleet, shard, tuple(streams), secrets, node)
         known = self._memory.get(name)
         if known is None or known[0] != made_of:
-            known = (made_of, pod_objects(fleet, shard, name, streams, self._view.secrets, self._sharing))
+            known = (made_of, pod_objects(fleet, shard, name, streams, self._view.secrets, self._sharing, node))
             self._memory[name] = known
         return known[1]
 
