@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from tests.cluster.harness.device_plugin import DevicePlugin
 from tests.cluster.harness.plane import Plane
-from tests.cluster.harness.programs import BIN, TOOLS, free_ports, program, tail, until
+from tests.cluster.harness.programs import BIN, TOOLS, end_with_parent, free_ports, program, tail, until
 from tests.needs import need
 
 NAME = "localhost"
@@ -120,7 +120,9 @@ class Node:
         }
         command = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "bash", "-c", _FIRST]
         with (self._folder / "log" / "node").open("ab") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, preexec_fn=end_with_parent
+            )
 
         def ready() -> bool:
             conditions = self._plane.get("node", NAME)[0]["status"]["conditions"]

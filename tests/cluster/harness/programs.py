@@ -49,7 +49,7 @@ class Program:
                 stderr=file,
                 cwd=log.parent,
                 env=os.environ | {"AWS_EC2_METADATA_DISABLED": "true"} | dict(environment or {}),
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - nothing is done there but one call of the kernel
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - nothing is done there but one call of the kernel
             )
 
     @property
@@ -100,5 +100,6 @@ def tail(path: Path, lines: int = 12) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """For a child: get SIGTERM when the test run is gone, however it ended."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
