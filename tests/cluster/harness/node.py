@@ -121,7 +121,12 @@ class Node:
         command = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "bash", "-c", _FIRST]
         with (self._folder / "log" / "node").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, preexec_fn=end_with_parent
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - as for programs
             )
 
         def ready() -> bool:
