@@ -77,7 +77,9 @@ def test_the_two_commands_of_the_readme_are_there() -> None:
 
 def test_ci_runs_the_same_checks_as_a_developer() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
-    assert re.search(r"^export CI=true\nexec make .*test$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    run = (ROOT / ".ci" / "run").read_text()
+    assert re.search(r"^export CI=true\nmake .*test\nexec make .*cluster$", run, re.MULTILINE)
+    assert "/pytest tests/cluster" in _plan("cluster", ROOT)
     plan = _plan("test", ROOT)
     for check in ("ruff check", "ruff format --check", "mypy", "lint-imports", "pytest", "mkdocs build --strict"):
         assert f"/{check}" in plan

@@ -71,7 +71,7 @@ def test_a_camera_that_fails_says_why(visitor: Visitor) -> None:
     assert page.inner_text("#condition-text") == "1 of 2 cameras in trouble"
     assert page.title() == "(1) camslice"
     assert page.inner_text("#announcer") == "yard: failed. /clips/yard.mp4 is not a video"
-    fleet.cameras["yard"].state = CameraState.LIVE
+    fleet.cameras["yard"].state, fleet.cameras["yard"].reason = CameraState.LIVE, ""
     page.wait_for_selector('[data-camera="yard"][data-state="live"]:not([data-trouble])')
     assert page.title() == "camslice"
 

@@ -148,7 +148,8 @@ def _cameras() -> dict[str, Any]:
             "epoch": _integer("Which placement of this stream it is; the store takes results of the newest alone."),
             "fps": _number("Frames per second that are to be analysed there."),
             "p95Ms": _number("95th percentile over all frames due in the last minute, ms."),
-            "leaving": _text("The shard that still analyses it until the first result is there."),
+            "leaving": _text("The pod that still analyses it until the first result is there."),
+            "leavingEpoch": _integer("Under which epoch it does."),
         },
     }
     status: Schema = {

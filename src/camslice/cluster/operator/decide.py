@@ -89,6 +89,7 @@ class _Deciding:
         self._reports = reports
         self._sharing = sharing
         self._compact = compact
+        self._now_s = now_s
         self._memory = memory
         self._fleet: FleetObject = view.fleet
         self._shards = {shard.name: shard for shard in shards_of(view.fleet)}
@@ -191,10 +192,13 @@ class _Deciding:
     def _record(self, key: StreamKey, at: Place, pod: str) -> Record:
         before = self._records.get(key, NOWHERE)
         if (before.shard, before.pod) == (at.shard, pod):
-            return replace(before, fps=at.fps, leaving=before.leaving if self._still_leaving(key, before) else "")
+            kept = replace(before, fps=at.fps)
+            return kept if self._still_leaving(key, before) else replace(kept, leaving="", leaving_epoch=0)
         old = self._view.pods.get(before.pod)
         handed_on = old is not None and not old.ended and old.node not in self._view.lost_nodes
-        return Record(at.shard, pod, before.epoch + 1, at.fps, before.pod if handed_on else "")
+        # By the clock, for a camera that is removed and added again has forgotten its epochs, and the store has not.
+        epoch = max(before.epoch + 1, int(self._now_s))
+        return Record(at.shard, pod, epoch, at.fps, *((before.pod, before.epoch) if handed_on else ("", 0)))
 
     def _still_leaving(self, key: StreamKey, record: Record) -> bool:
         if not record.leaving:
@@ -217,7 +221,7 @@ class _Deciding:
             if record.pod == pod:
                 mine.append(Assigned(cameras[key.camera], key.model, record.fps, record.epoch))
             elif record.leaving == pod:
-                mine.append(Assigned(cameras[key.camera], key.model, record.fps, max(0, record.epoch - 1)))
+                mine.append(Assigned(cameras[key.camera], key.model, record.fps, record.leaving_epoch))
         return mine
 
     def _objects(self, shard: Shard, name: str, streams: Sequence[Assigned]) -> PodObjects:

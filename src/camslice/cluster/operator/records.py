@@ -12,13 +12,15 @@ from camslice.fleet.types import StreamKey
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A stream's place. `leaving`: the pod that analyses on until the first result is there from `pod`, or empty."""
+    """A stream's place. `leaving`: the pod that analyses on, under `leaving_epoch`, until the first result is there from `pod`;
+    empty where there is none."""
 
     shard: str
     pod: str
     epoch: int
     fps: float
     leaving: str = ""
+    leaving_epoch: int = 0
 
 
 NOWHERE = Record("", "", 0, 0.0)
@@ -36,6 +38,7 @@ def records_of(cameras: Mapping[str, SeenCamera]) -> dict[StreamKey, Record]:
                     int(each.get("epoch") or 0),
                     float(each.get("fps") or 0.0),
                     str(each.get("leaving") or ""),
+                    int(each.get("leavingEpoch") or 0),
                 )
     return found
 
@@ -50,5 +53,5 @@ def stream_status(key: StreamKey, record: Record) -> dict[str, Any]:
         "fps": record.fps,
     }
     if record.leaving:
-        told["leaving"] = record.leaving
+        told |= {"leaving": record.leaving, "leavingEpoch": record.leaving_epoch}
     return told

@@ -30,13 +30,14 @@ def test_a_new_fleet_gets_its_pods_and_then_nothing_more_is_done() -> None:
 def test_a_pod_that_vanished_is_made_anew_under_another_name_and_a_higher_epoch() -> None:
     world = World(a_fleet(), cameras=4)
     world.settle()
-    (name, epoch), *_ = world.holders()["cam-0/people"]
+    before = world.holders()
+    (name, epoch), *_ = before["cam-0/people"]
     world.kill(name)
     world.settle()
     (after, later), *_ = world.holders()["cam-0/people"]
     assert after != name
-    assert later == epoch + 1
-    assert world.holders()["cam-3/people"][0][1] == 1
+    assert later > epoch
+    assert world.holders()["cam-3/people"] == before["cam-3/people"]
 
 
 def test_a_pod_that_is_drained_keeps_its_cameras_until_they_are_live_elsewhere_and_is_told_then() -> None:
@@ -48,8 +49,7 @@ def test_a_pod_that_is_drained_keeps_its_cameras_until_they_are_live_elsewhere_a
     world.step()
     both = [pod for pod, _ in world.holders()["cam-0/people"]]
     assert len(both) == 2
-    epochs = sorted(epoch for _, epoch in world.holders()["cam-0/people"])
-    assert epochs == [1, 2]
+    assert len({epoch for _, epoch in world.holders()["cam-0/people"]}) == 2
     assert world.released == []
     world.step()
     assert world.released == []
@@ -80,8 +80,7 @@ def test_a_stream_leaves_its_old_pod_only_when_the_new_one_has_a_result() -> Non
         world.reports = {
             pod: PodReport(0.0, "r", {stream: StreamReport(epoch=epoch, **{**told, "has_result": result})})
             for stream, pods in moving.items()
-            for pod, epoch in pods
-            if epoch > 1
+            for pod, epoch in [max(pods, key=lambda each: each[1])]
         }
 
     said(False)
@@ -164,7 +163,6 @@ def test_nobody_is_lost_or_analysed_twice_under_one_epoch(happens: list[tuple[st
             gone = sorted(world.cameras)[number % len(world.cameras)]
             del world.cameras[gone]
             world.statuses.pop(gone, None)
-            given_out.pop(f"{gone}/people", None)
         elif what == "crash":
             world.step(stop_after=number % 12)
         else:

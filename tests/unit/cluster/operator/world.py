@@ -55,7 +55,8 @@ class World:
         return decide(self.view(), self.reports, DevicePlugin(), self.now_s, compact=compact)
 
     def step(self, *, stop_after: int | None = None, compact: bool = False) -> Decision:
-        """Carry out one decision; with `stop_after` only that many requests of it: the operator is killed then."""
+        """Carry out one decision, a second after the last. The operator is killed after `stop_after` requests."""
+        self.now_s += 1.0
         decision = self.decide(compact=compact)
         works: list[Any] = [lambda key=key: self._say(key, decision) for key in self.cameras]
         works += [lambda made=made: self._make(made) for made in decision.make]
