@@ -26,6 +26,7 @@ from camslice.cluster.names import API_VERSION, FLEET, HTTP_PORT, ROLE, SHARD
 from camslice.cluster.objects import CameraObject, FleetObject, ModelObject, NodeShape, PodShape, Slot
 from camslice.cluster.wire import camera_manifest, fleet_manifest
 from camslice.fleet.types import Objective, Topology
+from tests.cluster.harness.programs import program
 from tests.docs_stage import write_network
 
 BIN = Path(sys.executable).parent
@@ -191,9 +192,7 @@ def kubectl(plane: Any, *arguments: str) -> str:
 
 
 def kubectl_of(plane: Any) -> list[str]:
-    from tests.cluster.containers import TOOLS
-
-    return [f"{TOOLS}/kubectl", f"--kubeconfig={plane.kubeconfig}"]
+    return [str(program("kubectl")), f"--kubeconfig={plane.kubeconfig}"]
 
 
 def status(plane: Any, kind: str, name: str, value: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import signal
 import socket
 import threading
@@ -155,7 +154,13 @@ def metrics_text(operator: object, lease: object) -> str:
     Gauge("camslice_operator_lease_held", "1 while this operator may act.", registry=registry).set(
         1 if lease is None or (isinstance(lease, Lease) and lease.held) else 0
     )
-    Gauge("camslice_operator_memory_peak_bytes", "Largest resident memory so far.", registry=registry).set(
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    )
+    Gauge("camslice_operator_memory_peak_bytes", "Largest resident memory so far.", registry=registry).set(_peak_bytes())
     return generate_latest(registry).decode()
+
+
+def _peak_bytes() -> int:
+    """Of this program alone: what getrusage says includes the program that started it."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
