@@ -194,11 +194,20 @@ class _Deciding:
         if (before.shard, before.pod) == (at.shard, pod):
             kept = replace(before, fps=at.fps)
             return kept if self._still_leaving(key, before) else replace(kept, leaving="", leaving_epoch=0)
-        old = self._view.pods.get(before.pod)
-        handed_on = old is not None and not old.ended and old.node not in self._view.lost_nodes
         # By the clock, for a camera that is removed and added again has forgotten its epochs, and the store has not.
         epoch = max(before.epoch + 1, int(self._now_s))
-        return Record(at.shard, pod, epoch, at.fps, *((before.pod, before.epoch) if handed_on else ("", 0)))
+        left, left_epoch = self._analysed_by(key, before)
+        return Record(at.shard, pod, epoch, at.fps, *((left, left_epoch) if left != pod else ("", 0)))
+
+    def _analysed_by(self, key: StreamKey, record: Record) -> tuple[str, int]:
+        """The pod that still analyses a stream, and under which epoch: if that moves again before the first result is there
+        from where it was to go, it is the pod that it was leaving."""
+        if self._still_leaving(key, record):
+            return record.leaving, record.leaving_epoch
+        old = self._view.pods.get(record.pod)
+        if old is None or old.ended or old.node in self._view.lost_nodes:
+            return "", 0
+        return record.pod, record.epoch
 
     def _still_leaving(self, key: StreamKey, record: Record) -> bool:
         if not record.leaving:

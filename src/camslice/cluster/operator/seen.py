@@ -69,6 +69,9 @@ class FleetView:
     faults: Mapping[str, str] = field(default_factory=dict)
 
 
+_UNKNOWN_S = 15.0
+
+
 @dataclass(slots=True)
 class _Node:
     ready: bool
@@ -79,7 +82,8 @@ class Seen:
     """Thread-safe."""
 
     def __init__(self, lost_after_s: float = 40.0) -> None:
-        """A node that is not ready for `lost_after_s` is lost; one that is gone is lost at once."""
+        """A node that is not ready for `lost_after_s` is lost; one that went is lost at once, one that nobody told of yet after
+        `_UNKNOWN_S`: of a new node its pods may be heard of first."""
         self._lost_after_s = lost_after_s
         self._lock = threading.Lock()
         self._fleets: dict[Place, tuple[FleetObject | None, Manifest, str]] = {}
@@ -87,6 +91,8 @@ class Seen:
         self._pods: dict[Place, SeenPod] = {}
         self._secrets: dict[Place, Mapping[str, str]] = {}
         self._nodes: dict[str, _Node] = {}
+        self._gone_nodes: set[str] = set()
+        self._unknown_since_s: dict[str, float] = {}
         self._versions: dict[tuple[str, Place], int] = {}
         self._puts: Mapping[str, Callable[[Place, Manifest], set[Place]]] = {
             "camerafleets": self._put_fleet,
@@ -213,6 +219,8 @@ class Seen:
         conditions = (manifest.get("status") or {}).get("conditions") or []
         ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
         before = self._nodes.get(name)
+        self._gone_nodes.discard(name)
+        self._unknown_since_s.pop(name, None)
         self._nodes[name] = _Node(ready, now_s if before is None or before.ready != ready else before.since_s)
         return set() if before is not None and before.ready == ready else self._fleets_on({name})
 
@@ -237,12 +245,17 @@ class Seen:
 
     def _remove_node(self, place: Place, _: Manifest) -> set[Place]:
         self._nodes.pop(place[1], None)
+        with_pods = {pod.node for pod in self._pods.values()}
+        self._gone_nodes = {name for name in (*self._gone_nodes, place[1]) if name in with_pods}
         return self._fleets_on({place[1]})
 
     def _is_lost(self, node: str, now_s: float) -> bool:
         known = self._nodes.get(node)
         if known is None:
-            return bool(self._nodes)  # before the first node was listed nothing is known
+            if node in self._gone_nodes:
+                return True
+            since_s = self._unknown_since_s.setdefault(node, now_s)
+            return now_s - since_s >= _UNKNOWN_S
         return not known.ready and now_s - known.since_s >= self._lost_after_s
 
     def _fleets_on(self, nodes: set[str]) -> set[Place]:

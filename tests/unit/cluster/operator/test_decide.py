@@ -58,6 +58,23 @@ def test_a_pod_that_is_drained_keeps_its_cameras_until_they_are_live_elsewhere_a
     assert world.released == [(name, ("cam-0/people", "cam-1/people"))]
 
 
+def test_a_drained_pod_keeps_its_cameras_when_the_one_that_was_to_take_them_dies_first() -> None:
+    world = World(a_fleet(), cameras=4)
+    world.settle()
+    name, epoch = world.holders()["cam-0/people"][0]
+    world.drain(name)
+    world.ready_at_once = False
+    world.step()
+    (successor,) = {pod for pod, _ in world.holders()["cam-0/people"]} - {name}
+    world.kill(successor)
+    world.step()
+    assert world.released == []
+    assert (name, epoch) in world.holders()["cam-0/people"]
+    world.get_ready()
+    world.step()
+    assert world.released == [(name, ("cam-0/people", "cam-1/people"))]
+
+
 def test_a_stream_leaves_its_old_pod_only_when_the_new_one_has_a_result() -> None:
     world = World(a_fleet(), cameras=8)
     world.settle()
