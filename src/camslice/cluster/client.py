@@ -6,7 +6,10 @@ comes from the server's own status or names the failure; credentials never stand
 
 from __future__ import annotations
 
+import math
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +82,17 @@ class RequestError(ClusterError):
         self.code = code
 
 
+class AwayError(ClusterError):
+    """The API server did not answer."""
+
+
+def passes(error: Exception) -> bool:
+    """Whether the same request may go well later, with nobody mending anything: the server is away, busy or starting."""
+    if isinstance(error, RequestError):
+        return error.code in (408, 429) or error.code >= 500
+    return isinstance(error, AwayError)
+
+
 def connect(kubeconfig: Path | None, context: str | None, namespace: str | None = None) -> Cluster:
     """The cluster of that kubeconfig file, else of our own pod, else of KUBECONFIG or ~/.kube/config. Opens no connection yet.
 
@@ -119,12 +133,17 @@ def connect(kubeconfig: Path | None, context: str | None, namespace: str | None 
 
 
 class Cluster:
-    """An API server. Thread-safe. Owns its connections: close it, or use it as a context."""
+    """An API server. Thread-safe. Owns its connections: close it, or use it as a context.
+
+    `repeated` counts requests that were sent again because the server was busy, by its HTTP status.
+    """
 
     def __init__(self, http: httpx.Client, namespace: str) -> None:
         self._http = http
         self.namespace = namespace
         self.server = str(http.base_url).rstrip("/")
+        self._counting = threading.Lock()
+        self.repeated: Counter[int] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -147,18 +166,43 @@ class Cluster:
 
     def list(self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "") -> Iterator[Manifest]:
         """Those in a namespace, or everywhere; none where the kind is not known. Raises ClusterError."""
+        try:
+            for page in self.pages(kind, namespace, labels=labels, fields=fields):
+                yield from page.get("items") or ()
+        except RequestError as error:
+            if error.code != 404:
+                raise
+
+    def pages(self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "") -> Iterator[Manifest]:
+        """The same as the server's lists, some hundred objects each; all are of the version in the metadata of the last.
+
+        Raises ClusterError, also where the kind is not known.
+        """
         query = {"limit": str(_CHUNK), "labelSelector": labels, "fieldSelector": fields, "continue": ""}
         while True:
-            try:
-                page = self.json("GET", kind.path(namespace), {key: value for key, value in query.items() if value})
-            except RequestError as error:
-                if error.code == 404:
-                    return
-                raise
-            yield from page.get("items") or ()
+            page = self.json("GET", kind.path(namespace), {key: value for key, value in query.items() if value})
+            yield page
             query["continue"] = (page.get("metadata") or {}).get("continue") or ""
             if not query["continue"]:
                 return
+
+    def lines(self, path: str, query: Mapping[str, str], patience_s: float) -> Iterator[str]:
+        """What the server sends at a path, line by line, until it ends it: first an empty line, as soon as it has agreed.
+
+        Raises ClusterError; AwayError after `patience_s` without a line, for the other end may be gone without a word.
+        """
+        import httpx2 as httpx
+
+        timeout = httpx.Timeout(_TIMEOUT_S, read=patience_s)
+        try:
+            with self._http.stream("GET", path, params=query, timeout=timeout) as answer:
+                if answer.status_code >= 300:
+                    answer.read()
+                    raise RequestError(answer.status_code, self._refusal(answer, path))
+                yield ""
+                yield from answer.iter_lines()
+        except (httpx.HTTPError, OSError) as error:
+            raise _not_answered(self.server, error) from None
 
     def apply(self, kind: Kind, manifest: Mapping[str, Any], *, dry_run: bool = False, force: bool = False) -> Manifest:
         """Server-side apply, strictly validated. Returns the object as it is then. Raises ClusterError."""
@@ -198,9 +242,14 @@ class Cluster:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         media: str = "application/json",
+        *,
+        patience_s: float | None = None,
     ) -> Manifest:
-        """One request; a server that is busy is asked again a few times. Raises ClusterError."""
-        answer = self._answer(method, path, query, body, media)
+        """One request; a server that is busy is asked again a few times. Raises ClusterError.
+
+        `patience_s`: how long it may take to connect and to answer, each; with it nothing is asked again.
+        """
+        answer = self._answer(method, path, query, body, media, patience_s=patience_s)
         try:
             read = answer.json()
         except ValueError:
@@ -221,6 +270,7 @@ class Cluster:
         body: Mapping[str, Any] | None,
         media: str,
         headers: Mapping[str, str] | None = None,
+        patience_s: float | None = None,
     ) -> httpx.Response:
         import httpx2 as httpx
         from lightkube.core.exceptions import ConfigError
@@ -228,19 +278,23 @@ class Cluster:
         sent = dict(headers or {})
         if body is not None:
             sent["Content-Type"] = media
+        timeout = _TIMEOUT_S if patience_s is None else patience_s
+        tries = _TRIES if patience_s is None else 1
         pause_s = 0.2
-        for attempt in range(_TRIES):
+        for attempt in range(tries):
             try:
-                answer = self._http.request(method, path, params=query, json=body, headers=sent)
+                answer = self._http.request(method, path, params=query, json=body, headers=sent, timeout=timeout)
             except (ConfigError, FileNotFoundError):
                 raise ClusterError(
                     "the program that the kubeconfig names for logging in failed; run it by hand to see why, and log in again."
                 ) from None
             except (httpx.HTTPError, OSError) as error:
-                raise ClusterError(_unreachable(self.server, error)) from None
-            if answer.status_code not in _BUSY or attempt == _TRIES - 1:
+                raise _not_answered(self.server, error) from None
+            if answer.status_code not in _BUSY or attempt == tries - 1:
                 break
-            time.sleep(min(float(answer.headers.get("Retry-After", pause_s)), _LONGEST_PAUSE_S))
+            with self._counting:
+                self.repeated[answer.status_code] += 1
+            time.sleep(_asked_pause_s(answer.headers.get("Retry-After"), pause_s))
             pause_s *= 2
         if answer.status_code >= 300:
             raise RequestError(answer.status_code, self._refusal(answer, path))
@@ -268,9 +322,20 @@ class Cluster:
         return f"{self.server} answers {path} with status {code}{f' ({said})' if said else ''}; try again."
 
 
-def _unreachable(server: str, error: Exception) -> str:
+def _asked_pause_s(retry_after: str | None, otherwise_s: float) -> float:
+    """What the server asks for in seconds, within reason. It may also name a date, or nonsense: then as we see fit."""
+    try:
+        asked_s = otherwise_s if retry_after is None else float(retry_after)
+    except ValueError:
+        asked_s = otherwise_s
+    return min(max(asked_s, 0.0), _LONGEST_PAUSE_S) if math.isfinite(asked_s) else otherwise_s
+
+
+def _not_answered(server: str, error: Exception) -> ClusterError:
     words = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in words:
-        return f"{server}: its certificate is not signed by the authority in the kubeconfig; fetch the kubeconfig anew."
+        return ClusterError(
+            f"{server}: its certificate is not signed by the authority in the kubeconfig; fetch the kubeconfig anew."
+        )
     reason = "no answer in time" if "imeout" in type(error).__name__ else redact(words).strip() or type(error).__name__
-    return f"{server} cannot be reached ({reason}); check the network, or name another context with --context."
+    return AwayError(f"{server} cannot be reached ({reason}); check the network, or name another context with --context.")
