@@ -1,7 +1,7 @@
 """One picture that is due for analysis: a handle, not an array.
 
 Whatever holds the pixels (a decoder's planes, a still picture, later a surface on a GPU) only has to be able to
-scale a region of itself into an engine's slot. Nothing above this room assumes NumPy.
+scale a region of itself into an engine's slot, and to give its luma in small. Nothing above this room assumes NumPy.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from camslice.fleet.geometry import Letterbox
-from camslice.video.slot import Slot
+from camslice.video.slot import ByteArray, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,10 @@ class Picture(Protocol):
 
         The padding around the rectangle is the slot owner's business. Releases the GIL while it scales.
         """
+        ...
+
+    def luma(self, width: int, height: int) -> ByteArray:
+        """The whole picture's luma, scaled to uint8 [height, width], in its own range. Releases the GIL while it scales."""
         ...
 
 

@@ -46,6 +46,14 @@ class AvPicture:
         _scale_planes(region_planes(frame, letterbox.region), planes, letterbox)
         planes.colour[:] = rgb_matrix(_colour_of(frame))
 
+    def luma(self, width: int, height: int) -> ByteArray:
+        """The luma, scaled to uint8 [height, width]: from the decoder's plane where that has 8 bits."""
+        if readable(self._frame.format.name):
+            return _scaled(region_planes(self._frame, Region(0, 0, self.width, self.height)).y, width, height)
+        with self._lock:
+            grey = self._frame.reformat(width, height, "gray", threads=1)
+        return region_planes(grey, Region(0, 0, width, height)).y.copy()
+
     def _as(self, pixel_format: str) -> av.VideoFrame:
         """This frame in another pixel format, converted once. The lock is there because PyAV changes the frame meanwhile."""
         with self._lock:
@@ -79,6 +87,10 @@ class StillPicture:
         _place(planes.v, letterbox, 2)[:] = v
         planes.colour[:] = rgb_matrix(STILL_COLOUR)
 
+    def luma(self, width: int, height: int) -> ByteArray:
+        """The luma, scaled to uint8 [height, width]."""
+        return np.asarray(cv2.cvtColor(_scaled(self.rgb, width, height), cv2.COLOR_RGB2GRAY), np.uint8)
+
 
 class I420Picture:
     """A picture in memory as planes: `y` uint8 [H, W], `u` and `v` uint8 [H/2, W/2], H and W even."""
@@ -99,6 +111,10 @@ class I420Picture:
         planes = holding_planes(slot)
         _scale_planes(crop_i420(*self._planes, letterbox.region), planes, letterbox)
         planes.colour[:] = rgb_matrix(self._colour)
+
+    def luma(self, width: int, height: int) -> ByteArray:
+        """The luma, scaled to uint8 [height, width]."""
+        return _scaled(self._planes[0], width, height)
 
     def _rgb(self) -> ByteArray:
         y, u, v = (plane.astype(np.float32) for plane in self._planes)
@@ -145,6 +161,10 @@ def _place(plane: ByteArray, letterbox: Letterbox, step: int) -> ByteArray:
 
 def _resize(source: ByteArray, target: ByteArray) -> None:
     cv2.resize(source, (target.shape[1], target.shape[0]), dst=target, interpolation=cv2.INTER_LINEAR)
+
+
+def _scaled(source: ByteArray, width: int, height: int) -> ByteArray:
+    return np.asarray(cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _region_of(rgb: ByteArray, region: Region) -> ByteArray:

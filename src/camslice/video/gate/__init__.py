@@ -1,0 +1,1 @@
+"""What moves in front of a camera, told from a small luma picture, so that a detector need not look where nothing does."""

@@ -1,0 +1,81 @@
+"""How bright a picture is beside its background, row by row.
+
+Lamps on mains flicker, and a camera beats with them: the whole picture, or bands of a rolling shutter, get brighter and
+darker by a few per cent in turn. Clouds and automatic exposure do so slowly. All of that is a gain, and is divided out. A
+sudden change that is far beyond what this camera's light does by itself is light switched on.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from camslice.fleet.geometry import FloatArray
+from camslice.video.gate.grid import CELL
+from camslice.video.slot import ByteArray
+
+SUDDEN = 0.22
+"""Logarithm of the gain from one look to the next from which on light is said to be switched."""
+FAR = 0.45
+"""Logarithm of the gain at which a background is too far off to be compared with."""
+_FLICKERS = 3.0
+"""A jump must be so many times as large as those that this camera's light makes all the time."""
+_FORGETTING_S = 20.0
+_BLACK = 8.0
+"""Added to levels before they are divided: dark cells have little to say about a gain."""
+_INLIER_SHARE, _INLIER_LEVELS = 0.12, 4.0
+_BAND = 0.2
+"""How far the gain of a row may be from that of the picture; more is an object."""
+_NO_GAIN = 0.004
+
+
+class Exposure:
+    """Gains of the pictures of one camera against its background; used by one thread."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self._even = np.empty((rows * CELL, columns * CELL), np.float32)
+        self._corrected: ByteArray = np.empty((rows * CELL, columns * CELL), np.uint8)
+        self._last = 0.0
+        self._jumps = 0.0
+        self.gains: FloatArray = np.ones(rows, np.float32)
+
+    def restart(self) -> None:
+        """There is a new background, as bright as the picture. How the light flickers is remembered."""
+        self._last = 0.0
+
+    def measure(self, cells: ByteArray, background: ByteArray, elapsed_s: float) -> bool:
+        """Take the gains of `cells` against `background`, both mean levels [rows, columns]. True if light was switched."""
+        now, before = cells.astype(np.float32), background.astype(np.float32)
+        ratios = ((now + _BLACK) / (before + _BLACK)).ravel()
+        gain = float(np.partition(ratios, ratios.size // 2)[ratios.size // 2])
+        self._take_rows(now, before, gain)
+        level = math.log(gain)
+        jump = abs(level - self._last)
+        switched = jump > max(SUDDEN, _FLICKERS * self._jumps) or abs(level) > FAR
+        self._jumps += (jump - self._jumps) * (0.3 if jump > self._jumps else min(1.0, elapsed_s / _FORGETTING_S))
+        self._last = level
+        return switched
+
+    def correct(self, picture: ByteArray) -> ByteArray:
+        """`picture` as bright as the background; itself if it already is. Valid until the next call."""
+        if float(np.abs(self.gains - 1).max()) < _NO_GAIN:
+            return picture
+        factors = np.repeat(1 / self.gains, CELL)[:, None]
+        np.multiply(picture, factors, out=self._even)
+        cv2.convertScaleAbs(self._even, dst=self._corrected)
+        return self._corrected
+
+    def correct_cells(self, cells: ByteArray) -> ByteArray:
+        """`cells` uint8 [rows, columns] as bright as their background."""
+        return np.asarray(cv2.convertScaleAbs(cells / self.gains[:, None]), np.uint8)
+
+    def _take_rows(self, now: FloatArray, before: FloatArray, gain: float) -> None:
+        """Gains of rows from the cells that are near the whole picture's gain: what else differs is an object."""
+        even = now / gain
+        near = np.abs(even - before) < before * _INLIER_SHARE + _INLIER_LEVELS
+        sums_before = np.where(near, before, 0).sum(axis=1) + _BLACK * 4
+        sums_now = np.where(near, even, 0).sum(axis=1) + _BLACK * 4
+        bands = cv2.blur((sums_now / sums_before).reshape(-1, 1), (1, 5), borderType=cv2.BORDER_REPLICATE).ravel()
+        self.gains = np.asarray(np.clip(bands, 1 - _BAND, 1 + _BAND) * gain, np.float32)

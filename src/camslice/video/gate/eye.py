@@ -1,0 +1,121 @@
+"""The sense of motion for frames of one size: what is seen is held against what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from camslice.video.frame import Picture
+from camslice.video.gate.background import Background
+from camslice.video.gate.exposure import Exposure
+from camslice.video.gate.grid import CELL, Grid, Polygon
+from camslice.video.gate.sight import Cells, Disturbance, Sight
+from camslice.video.gate.speckle import Speckle
+from camslice.video.gate.stillness import Stillness
+from camslice.video.gate.whole_frame import UNRELATED, correlation, moved
+from camslice.video.slot import ByteArray
+
+_LONGEST_STEP_S = 2.0
+"""After a longer pause the background learns as if it had been this long."""
+_PIXELS_FLOOR, _CELLS_FLOOR = 4.0, 2.0
+"""Grey levels that a change has at least: of a pixel, of the mean of a cell."""
+_PIXELS_OF_CELL = 3
+"""So many of its 16 pixels must have changed for a cell to have."""
+_SHAKE_FROM, _OTHER_FROM, _LIGHT_FROM = 0.08, 0.35, 0.6
+"""Shares of changed cells: from which on the camera may have moved, the picture be another, the light be another."""
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+
+class Eye:
+    """The sense of motion for frames of one size."""
+
+    def __init__(self, grid: Grid, masks: Sequence[Polygon]) -> None:
+        rows, columns = grid.rows, grid.columns
+        self._grid = grid
+        self._cells_size = (columns, rows)
+        self._watched: ByteArray = grid.watched(masks) * np.uint8(255)
+        self._watched_count = max(1, int(np.count_nonzero(self._watched)))
+        self._pixels = Background((grid.luma_height, grid.luma_width), _PIXELS_FLOOR)
+        self._cells = Background((rows, columns), _CELLS_FLOOR)
+        self._exposure = Exposure(rows, columns)
+        self._speckle = Speckle(rows, columns)
+        self._stillness = Stillness(rows, columns)
+        self._differs: ByteArray = np.empty((rows, columns), np.uint8)
+        self._free: ByteArray = np.empty((grid.luma_height, grid.luma_width), np.uint8)
+        self._last_cells: ByteArray | None = None
+        self._last: ByteArray | None = None
+        self._at_s = 0.0
+
+    def look(self, picture: Picture, at_s: float) -> Sight:
+        """See `Gate.look`."""
+        grid = self._grid
+        # The median takes away what is smaller than a person far off: snowflakes, mosquito noise, the grain of the night.
+        seen = np.asarray(cv2.medianBlur(picture.luma(grid.luma_width, grid.luma_height), 3), np.uint8)
+        cells = np.asarray(cv2.resize(seen, self._cells_size, interpolation=cv2.INTER_AREA), np.uint8)
+        elapsed_s = min(max(0.0, at_s - self._at_s), _LONGEST_STEP_S)
+        last, last_cells = self._last, self._last_cells
+        self._last, self._last_cells, self._at_s = seen, cells, at_s
+        if last is None or last_cells is None:
+            return self._start_over(seen, cells, Disturbance.START)
+        switched = self._exposure.measure(cells, self._cells.levels, elapsed_s)
+        even, even_cells = self._exposure.correct(seen), self._exposure.correct_cells(cells)
+        changed = self._changed(even, even_cells)
+        share = int(np.count_nonzero(changed)) / self._watched_count
+        disturbance = self._disturbance(share, seen, cells, last, last_cells, switched=switched)
+        if disturbance is not None:
+            return self._start_over(seen, cells, disturbance)
+        moving = np.asarray(cv2.absdiff(cells, last_cells) > self._cells.limits, np.bool_)
+        self._learn(seen, cells, changed, elapsed_s)
+        settled = self._stillness.settled(changed, moving, at_s, even, self._pixels.levels, self._pixels.limits)
+        if settled is not None:
+            self._pixels.absorb(seen, _to_pixels(settled))
+            self._cells.absorb(cells, settled)
+        return Sight(changed != 0)
+
+    def _changed(self, pixels: ByteArray, cells: ByteArray) -> ByteArray:
+        """255 for the cells that differ from the background in enough pixels or in their mean, less masks and snow."""
+        cv2.resize(self._pixels.changed(pixels), self._cells_size, dst=self._differs, interpolation=cv2.INTER_AREA)
+        cv2.threshold(self._differs, _PIXELS_OF_CELL * 255 / CELL**2 - 1, 255, cv2.THRESH_BINARY, dst=self._differs)
+        cv2.bitwise_or(self._differs, self._cells.changed(cells), dst=self._differs)
+        cv2.bitwise_and(self._differs, self._watched, dst=self._differs)
+        return self._speckle.remove(self._differs)
+
+    def _disturbance(
+        self, share: float, seen: ByteArray, cells: ByteArray, last: ByteArray, last_cells: ByteArray, *, switched: bool
+    ) -> Disturbance | None:
+        """What happened to the whole picture, if anything; each question is asked only when so much has changed as it takes."""
+        if share >= _SHAKE_FROM and moved(seen, last):
+            return Disturbance.SHAKE
+        if share >= _OTHER_FROM and correlation(cells, last_cells) < UNRELATED:
+            return Disturbance.CUT
+        if switched or share >= _LIGHT_FROM:
+            return Disturbance.LIGHT
+        return None
+
+    def _start_over(self, seen: ByteArray, cells: ByteArray, disturbance: Disturbance) -> Sight:
+        """Take the picture for the background: of what was seen before, nothing holds any more but noise and flicker."""
+        self._pixels.restart(seen)
+        self._cells.restart(cells)
+        self._exposure.restart()
+        self._speckle.restart()
+        self._stillness.restart()
+        return Sight(self._watched != 0, disturbance)
+
+    def _learn(self, seen: ByteArray, cells: ByteArray, changed: ByteArray, elapsed_s: float) -> None:
+        """Go on learning everywhere but in and around what changed."""
+        if not changed.any():
+            self._pixels.learn(seen, elapsed_s, None)
+            self._cells.learn(cells, elapsed_s, None)
+            return
+        free = np.asarray(cv2.bitwise_not(cv2.dilate(changed, _NEIGHBOURS)), np.uint8)
+        size = (self._grid.luma_width, self._grid.luma_height)
+        cv2.resize(free, size, dst=self._free, interpolation=cv2.INTER_NEAREST)
+        self._pixels.learn(seen, elapsed_s, self._free)
+        self._cells.learn(cells, elapsed_s, free)
+
+
+def _to_pixels(cells: Cells) -> Cells:
+    """The pixels of the luma picture that lie in `cells`."""
+    return cells.repeat(CELL, axis=0).repeat(CELL, axis=1)
