@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.harness.logs import pytest_runtest_makereport, pytest_runtest_setup
 from tests.cluster.harness.plane import Plane
 from tests.cluster.harness.programs import program
 
+__all__ = ["pytest_runtest_makereport", "pytest_runtest_setup"]
 _COUNT = itertools.count(1)
 
 

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.cluster.harness.device_plugin import DevicePlugin
+from tests.cluster.harness.logs import LOGS, trim
 from tests.cluster.harness.plane import Plane
 from tests.cluster.harness.programs import BIN, TOOLS, end_with_parent, free_ports, program, tail, until
 from tests.needs import need
@@ -35,11 +36,11 @@ mount --make-rshared /
 mkdir -p /var/lib/kubelet /run/netns /run/containerd /var/log/containers
 mount --bind "$NODE/kubelet" /var/lib/kubelet
 for each in /run/netns /run/containerd /var/log/containers; do mount -t tmpfs none "$each"; done
-containerd --config "$NODE/containerd.toml" >"$NODE/log/containerd" 2>&1 &
+containerd --config "$NODE/containerd.toml" >"$LOG/containerd" 2>&1 &
 until ctr -a "$NODE/containerd.sock" version >/dev/null 2>&1; do sleep 0.1; done
 for each in $IMAGES; do ctr -a "$NODE/containerd.sock" -n k8s.io images import --no-unpack "$each"; done
 kubelet --config="$NODE/kubelet.json" --kubeconfig="$KUBELET" --hostname-override=localhost --cert-dir="$NODE/keys" \
-    --node-labels="$LABELS" >"$NODE/log/kubelet" 2>&1 &
+    --node-labels="$LABELS" >"$LOG/kubelet" 2>&1 &
 wait -n
 """
 
@@ -54,6 +55,7 @@ class Node:
             program(name)
         self._plane = plane
         self._folder = folder
+        self._logs = folder.with_name(f"{folder.name}-logs")
         self._images = [pause_image(folder.parent), *images]
         self._labels = labels
         self._group = f"camslice-test-{os.getpid()}"
@@ -84,7 +86,7 @@ class Node:
         return plugin
 
     def stop(self) -> None:
-        """End it all and leave nothing."""
+        """End it all and leave nothing but the end of each log."""
         for plugin in self._plugins:
             plugin.close()
         if self._process is not None:
@@ -97,10 +99,13 @@ class Node:
                 _remove_group(folder, deadline_s)
             _remove_group(top, deadline_s)
         shutil.rmtree(self._folder, ignore_errors=True)
+        trim(self._logs)
 
     def _start(self) -> None:
-        for name in ("kubelet", "cni", "keys", "log", "pod-logs"):
+        for name in ("kubelet", "cni", "keys"):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
+        (self._logs / "pods").mkdir(parents=True, exist_ok=True)
+        LOGS.watch(self._logs)
         for controller in _controllers():
             (controller / self._group).mkdir(exist_ok=True)
         keys = self._plane.keys
@@ -113,13 +118,14 @@ class Node:
         environment = {
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "NODE": str(self._folder),
+            "LOG": str(self._logs),
             "IMAGES": " ".join(map(str, self._images)),
             "KUBELET": str(kubeconfig),
             "LABELS": ",".join(f"{key}={value}" for key, value in self._labels.items() if "kubernetes.io" not in key),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         command = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "bash", "-c", _FIRST]
-        with (self._folder / "log" / "node").open("ab") as log:
+        with (self._logs / "node").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -137,8 +143,8 @@ class Node:
 
     def _check(self) -> None:
         if self._process is not None and self._process.poll() is not None:
-            logs = self._folder / "log"
-            raise RuntimeError("the node ended:\n" + "\n".join(tail(logs / name) for name in ("node", "containerd", "kubelet")))
+            ends = (tail(self._logs / name) for name in ("node", "containerd", "kubelet"))
+            raise RuntimeError("the node ended:\n" + "\n".join(ends))
 
     def _containerd(self) -> str:
         return f"""
@@ -185,7 +191,7 @@ state = "/run/containerd"
             "cgroupDriver": "cgroupfs",
             "cgroupRoot": f"/{self._group}",
             "containerRuntimeEndpoint": f"unix://{self._folder}/containerd.sock",
-            "podLogsDir": str(self._folder / "pod-logs"),
+            "podLogsDir": str(self._logs / "pods"),
             "makeIPTablesUtilChains": False,
             "resolvConf": "",
             "authentication": {

@@ -1,6 +1,7 @@
 """A control plane on the loopback address: etcd, API server, scheduler, controllers; fake nodes by kwok; Karpenter, KEDA.
 
-Everything it writes lies in one folder. Ports are free ones, so several may run beside each other.
+Everything it writes lies in one folder, and its logs in one beside it, which stays. Ports are free ones, so several may run
+beside each other.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import yaml
 
 from camslice.cluster.crds.definitions import definitions
 from tests.cluster.harness.keys import Keys
+from tests.cluster.harness.logs import LOGS, trim
 from tests.cluster.harness.programs import TOOLS, KubectlError, Program, free_ports, program, tail, until
 
 Object = Mapping[str, Any]
@@ -35,10 +37,11 @@ _NOT_VERIFIED = ssl._create_unverified_context()
 
 
 class Plane:
-    """A context: entered, everything answers; left, everything has ended and the folder is gone."""
+    """A context: entered, everything answers; left, everything has ended and the folder is gone; `logs` stay."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.logs = folder.with_name(f"{folder.name}-logs")
         self.programs: dict[str, Program] = {}
         self.server = ""
         self.kubeconfig = Path()
@@ -61,6 +64,7 @@ class Plane:
             each.end()
         self.programs.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
+        trim(self.logs)
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """As the cluster's admin. Raises KubectlError with what it said."""
@@ -132,10 +136,12 @@ class Plane:
 
     def log(self, name: str) -> str:
         """The end of a program's log."""
-        return tail(self.folder / "log" / name, 40)
+        return tail(self.logs / name, 40)
 
     def _start(self) -> None:
-        (self.folder / "log").mkdir(parents=True)
+        self.folder.mkdir(parents=True)
+        self.logs.mkdir()
+        LOGS.watch(self.logs)
         client, peer, api, scheduler, controllers = free_ports(5)
         self.server = f"https://127.0.0.1:{api}"
         self.keys = Keys(self.folder / "keys", _USERS)
@@ -236,7 +242,7 @@ class Plane:
         return [f"--{kind}kubeconfig={path}" for kind in ("", "authentication-", "authorization-")]
 
     def _run(self, name: str, arguments: list[str], environment: Mapping[str, str] | None = None) -> None:
-        self.programs[name] = Program(name, arguments, self.folder / "log" / name, environment)
+        self.programs[name] = Program(name, arguments, self.logs / name, environment)
 
     def _answers(self, name: str, url: str) -> None:
         def probe() -> bool:
