@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
+from camslice.cli.aws import aws_client, told_plainly
 from camslice.cli.output import print_json, progress, stderr, stdout
 from camslice.fleet.errors import CatalogueError
 from camslice.plan.catalogue.catalogue import Catalogue
 from camslice.plan.catalogue.load import load_catalogue
-from camslice.plan.catalogue.refresh import AwsClient, Change, Clients, changes, refreshed
+from camslice.plan.catalogue.refresh import Change, Clients, changes, refreshed
 from camslice.plan.catalogue.write import catalogue_text
 
 _PRICE_LIST_REGION = "us-east-1"
 """Where the price list of all regions is served."""
 _MOST_SHOWN = 20
+_RIGHTS = "ec2:DescribeInstanceTypes, ec2:DescribeSpotPriceHistory and pricing:GetProducts"
 
 
 def run_refresh(out: Path, types: Sequence[str], regions: Sequence[str], path: Path | None, *, as_json: bool) -> None:
@@ -29,7 +28,7 @@ def run_refresh(out: Path, types: Sequence[str], regions: Sequence[str], path: P
         raise CatalogueError(f"--out {out}: {what}; name a file in a folder that exists.")
     before = load_catalogue(path)
     names = list(types) or [each.name for each in before.values() if each.provider == "aws"]
-    with _told_plainly():
+    with told_plainly(CatalogueError, _RIGHTS):
         clients = _clients()
         with progress("asking AWS", 2 * len(regions)) as step:
             now = refreshed(before, names, regions, clients, datetime.now(UTC), step)
@@ -42,42 +41,8 @@ def run_refresh(out: Path, types: Sequence[str], regions: Sequence[str], path: P
 
 
 def _clients() -> Clients:
-    try:
-        boto3 = importlib.import_module("boto3")
-    except ImportError:
-        raise CatalogueError("prices are fetched with boto3, which is not here; pip install 'camslice[aws]'.") from None
-
-    def client(service: str, region: str) -> AwsClient:
-        return cast("AwsClient", boto3.client(service, region_name=region))
-
+    client = aws_client("prices are fetched", CatalogueError)
     return Clients(lambda region: client("ec2", region), client("pricing", _PRICE_LIST_REGION))
-
-
-@contextmanager
-def _told_plainly() -> Iterator[None]:
-    """What boto3 raises, as a sentence."""
-    try:
-        yield
-    except CatalogueError:
-        raise
-    except Exception as error:
-        if not type(error).__module__.startswith(("botocore", "boto3")):
-            raise
-        raise CatalogueError(_sentence(error)) from None
-
-
-def _sentence(error: Exception) -> str:
-    kind = type(error).__name__
-    if kind in {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError"}:
-        return "AWS wants credentials, and none were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-    response = getattr(error, "response", None)
-    if isinstance(response, dict):
-        code = response.get("Error", {}).get("Code", kind)
-        operation = getattr(error, "operation_name", "an operation")
-        rights = "ec2:DescribeInstanceTypes, ec2:DescribeSpotPriceHistory and pricing:GetProducts"
-        return f"AWS refuses {operation} ({code}); the credentials need {rights}, and the region must exist."
-    first = str(error).split("\n", 1)[0].rstrip(".")
-    return f"AWS cannot be asked ({first[:200]}); check the network, the region and the credentials."
 
 
 def _write(out: Path, text: str) -> None:

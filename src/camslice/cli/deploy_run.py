@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,8 +15,8 @@ from camslice.cluster.apply.changes import Change, What
 from camslice.cluster.apply.deploying import Deployed, Wanted, deploy, differences, last_but_one, prune, without_nodes
 from camslice.cluster.apply.waiting import FleetLook, look
 from camslice.cluster.checks import Finding, examine_cluster, needs_of
-from camslice.cluster.client import CAMERA, CAMERA_FLEET, Cluster, Manifest, connect
-from camslice.cluster.wire import fleet_of, object_name
+from camslice.cluster.client import CAMERA, Cluster, connect
+from camslice.cluster.wire import object_name
 from camslice.fleet.errors import ClusterError
 from camslice.plan.plan_yaml import load_plan
 
@@ -42,7 +42,7 @@ def run_deploy(options: Deploy, *, as_json: bool) -> int:
     with connect(options.kubeconfig, options.context, options.namespace) as cluster:
         asked = replace(options.asked, namespace=cluster.namespace)
         wanted, warnings, back_to = _wanted(cluster, options, asked)
-        findings = examine_cluster(cluster, cluster.namespace, needs_of(wanted.objects, _pods_per_node(wanted.objects)))
+        findings = examine_cluster(cluster, cluster.namespace, needs_of(wanted.objects))
         warnings += _judged(findings)
         if options.diff:
             return _show(differences(cluster, wanted, take_over=options.take_over), warnings, as_json=as_json)
@@ -68,11 +68,6 @@ def _fleet_name(asked: Asked) -> str:
     if path is None:
         raise ClusterError(f"{asked.plan}: it does not say which fleet it is for; name it with --name.")
     return object_name(path.stem)
-
-
-def _pods_per_node(objects: Sequence[Manifest]) -> Mapping[str, int]:
-    fleet = fleet_of(next(each for each in objects if each["kind"] == CAMERA_FLEET.kind))
-    return {f"{fleet.name}.{shape.name}": sum(pod.count for pod in shape.pods) for shape in fleet.shapes}
 
 
 def _judged(findings: Sequence[Finding]) -> list[str]:

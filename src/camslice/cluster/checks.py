@@ -1,7 +1,7 @@
 """What a cluster has and lacks for a fleet, each in one sentence with what to do: for `doctor`, and before a `deploy`.
 
-Looks only. What can only be seen once nodes are bought (quotas, zones without an offering) is in Karpenter's events, which
-`deploy` shows while it waits.
+Looks only. What the cloud lets an account rent is in `cloud/`; what can only be seen once nodes are bought (a zone that has
+run out of machines) is in Karpenter's events, which `deploy` shows while it waits.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from camslice.cluster.client import (
 )
 from camslice.cluster.crds.definitions import definitions
 from camslice.cluster.names import GROUP, SHAPE, VERSION
+from camslice.cluster.nodes.node_pool import pool_name
+from camslice.cluster.wire import fleet_of
 from camslice.measure.checks import Check
 
 OLDEST, NEWEST = 33, 36
@@ -66,7 +68,7 @@ class Finding:
         return f"{self.check.detail}; {self.check.fix[:1].lower()}{self.check.fix[1:]}"
 
 
-def needs_of(objects: Sequence[Mapping[str, Any]], pods_per_node: Mapping[str, int]) -> Needs:
+def needs_of(objects: Sequence[Mapping[str, Any]]) -> Needs:
     """Of what a plan renders to."""
     overlays = any(each["kind"] == NODE_OVERLAY.kind for each in objects)
     tainted = [
@@ -77,6 +79,8 @@ def needs_of(objects: Sequence[Mapping[str, Any]], pods_per_node: Mapping[str, i
     ]
     kinds = {each["kind"] for each in objects}
     used = tuple(kind for kind in APPLIED if kind.kind in kinds)
+    fleet = fleet_of(next(each for each in objects if each["kind"] == CAMERA_FLEET.kind))
+    pods_per_node = {pool_name(fleet, shape): sum(pod.count for pod in shape.pods) for shape in fleet.shapes}
     return Needs("nvidia.com/gpu" in tainted, overlays, used, pods_per_node)
 
 
