@@ -6,14 +6,15 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NoReturn
 
 from camslice.cli.token import read_token
 from camslice.fleet.address import parse_listen, require_token
-from camslice.fleet.errors import CamsliceError, ClusterError
+from camslice.fleet.errors import CamsliceError
 
 logger = logging.getLogger(__name__)
 _INTERRUPTED = 130
@@ -43,13 +44,10 @@ def run_operator(asked: Asked) -> int:
     token = read_token(asked.token_file)
     require_token("0.0.0.0", token, "the page of camera pods")  # noqa: S104 - there they listen
     cluster = connect(asked.kubeconfig, asked.context, asked.namespace)
-    from lightkube import Client, KubeConfig
-
     from camslice.cluster.operator.lease import Lease
     from camslice.cluster.operator.operate import Operator, OperatorSettings
+    from camslice.cluster.operator.page import serve_page
 
-    config = KubeConfig.from_env() if asked.kubeconfig is None else KubeConfig.from_file(asked.kubeconfig)
-    client: Client = Client(config=config.get(asked.context), field_manager="camslice-operator")
     namespace = asked.namespace or cluster.namespace
     stop, reasons = threading.Event(), list[str]()
     interrupted = threading.Event()
@@ -76,91 +74,33 @@ def run_operator(asked: Asked) -> int:
         except CamsliceError:
             return token
 
-    operator = Operator(cluster, client, settings, current_token)
-    page = None if asked.listen == "none" else _page(asked.listen, operator, lease)
+    operator = Operator(cluster, settings, current_token, lambda: lease is None or lease.held)
+    page = None if asked.listen == "none" else serve_page(*parse_listen(asked.listen), operator, lease)
+    ended = False
     try:
-        if lease is not None and not lease.acquire(stop):
-            return _INTERRUPTED if interrupted.is_set() else 0
-        operator.begin()
-        logger.info("operating in %s as %s", namespace, identity)
-        stop.wait()
+        if (lease is None or lease.acquire(stop)) and operator.begin(stop):
+            logger.info("operating in %s as %s", namespace, identity)
+            stop.wait()
     finally:
         if not reasons:
-            operator.end()
-            if lease is not None:
-                lease.release()
-        if page is not None:
-            page.shutdown()
+            ended = operator.end()
     if reasons:
         logger.error("the lease %s is lost (%s); stopping at once, for another may act already", asked.lease, reasons[0])
-        return 1
-    return _INTERRUPTED if interrupted.is_set() else 0
+        _leave_at_once(1)
+    if page is not None:
+        page.shutdown()
+    code = _INTERRUPTED if interrupted.is_set() else 0
+    if not ended:  # the lease is not given back, so nobody acts before that request has ended
+        logger.warning("a request to the API server is still on its way; stopping all the same")
+        _leave_at_once(code)
+    if lease is not None:
+        lease.release()
+    return code
 
 
-def _page(listen: str, operator: object, lease: object) -> ThreadingHTTPServer:
-    host, port = parse_listen(listen)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path == "/healthz":
-                self._answer("text/plain", "ok\n")
-            elif self.path == "/metrics":
-                self._answer("text/plain; version=0.0.4", metrics_text(operator, lease))
-            else:
-                self.send_error(404)
-
-        def _answer(self, kind: str, text: str) -> None:
-            body = text.encode()
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Probes are no news."""
-
-    try:
-        server = ThreadingHTTPServer((host, port), Handler)
-    except OSError as error:
-        raise ClusterError(f"--listen {listen}: {error.strerror}; choose another port, or none.") from None
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, name="page", daemon=True).start()
-    return server
-
-
-def metrics_text(operator: object, lease: object) -> str:
-    """In Prometheus' text format."""
-    from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-
-    from camslice.cluster.operator.lease import Lease
-    from camslice.cluster.operator.operate import Operator
-
-    if not isinstance(operator, Operator):
-        raise TypeError("an operator has these metrics")
-    registry = CollectorRegistry()
-
-    def count(name: str, about: str, value: float) -> None:
-        Counter(name, about, registry=registry).inc(value)
-
-    count("camslice_operator_reconciles", "Looks at fleets.", operator.reconciles)
-    count("camslice_operator_failures", "Looks at fleets that ended with an error and are repeated.", operator.failures)
-    count("camslice_operator_moves", "Streams that were given another place.", operator.moves)
-    requests = Counter("camslice_operator_requests", "Writing requests to the API server.", ["verb", "kind"], registry=registry)
-    for what, number in dict(operator.writing.asked).items():
-        verb, _, kind = what.partition(" ")
-        requests.labels(verb, kind).inc(number)
-    Gauge("camslice_operator_fleets", "Fleets that are looked after.", registry=registry).set(operator.fleets)
-    Gauge("camslice_operator_lease_held", "1 while this operator may act.", registry=registry).set(
-        1 if lease is None or (isinstance(lease, Lease) and lease.held) else 0
-    )
-    Gauge("camslice_operator_memory_peak_bytes", "Largest resident memory so far.", registry=registry).set(_peak_bytes())
-    return generate_latest(registry).decode()
-
-
-def _peak_bytes() -> int:
-    """Of this program alone: what getrusage says includes the program that started it."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0
+def _leave_at_once(code: int) -> NoReturn:
+    """End without waiting for threads: some may hang in a request, and others have more to do."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

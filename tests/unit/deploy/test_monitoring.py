@@ -6,15 +6,16 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
+import httpx2 as httpx
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from camslice.cli.operator_run import metrics_text
 from camslice.cluster.client import Cluster
 from camslice.cluster.operator.operate import Operator, OperatorSettings
+from camslice.cluster.operator.page import metrics_text
 from camslice.fleet.accounting import Fate
 from camslice.video.camera_state import CameraState
 from camslice.web.cluster import metrics as cluster_metrics
@@ -48,7 +49,7 @@ def told() -> dict[str, set[str]]:
 def operators() -> bytes:
     """What an operator tells that has not begun yet."""
     settings = OperatorSettings("shop", poll_s=5.0, compact_after_s=120.0, lost_after_s=40.0, prometheus=None)
-    operator = Operator(cast(Cluster, None), None, settings, lambda: None)
+    operator = Operator(Cluster(httpx.Client(base_url="http://127.0.0.1:9"), "shop"), settings, lambda: None)
     return metrics_text(operator, None).encode()
 
 

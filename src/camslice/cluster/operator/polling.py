@@ -39,17 +39,25 @@ class Polling:
         self._on_news = on_news
         self._reports: dict[str, PodReport] = {}
         self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="polling", daemon=True)
+        self._begun = False
         self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="poll")
 
     def begin(self) -> None:
         """Ask from now on; never, when `every_s` is 0."""
         if self._every_s > 0:
-            threading.Thread(target=self._run, name="polling", daemon=True).start()
+            self._begun = True
+            self._thread.start()
 
     def end(self) -> None:
         """Ask no more."""
         self._ending.set()
         self._workers.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it asks, or is not meant to."""
+        return not self._begun or self._thread.is_alive()
 
     def reports(self) -> Mapping[str, PodReport]:
         """Those that are not older than half a minute, by pod."""

@@ -1,12 +1,14 @@
 """What the operator has seen of the cluster, as small values, and one consistent view of a fleet.
 
 Watches and the operator's own writes both end here. An event that is older than what is known already is left aside: the
-answer to a write is newer than events still on their way.
+answer to a write is newer than events still on their way. And an answer that comes when its object was already told as gone
+brings it back no more: its uid is remembered.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,10 +51,11 @@ class SeenPod:
 
 @dataclass(frozen=True, slots=True)
 class SeenCamera:
-    """A Camera and the status that it has now."""
+    """A Camera and the status that it has now. `version`: of the object, so that nobody's later write is written over."""
 
     camera: CameraObject
     status: Mapping[str, Any]
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,13 @@ class FleetView:
     secrets: Mapping[str, Mapping[str, str]]
     lost_nodes: frozenset[str] = frozenset()
     faults: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+    """Of the CameraFleet."""
 
 
 _UNKNOWN_S = 15.0
+_REMEMBERED = 20_000
+"""So many uids of what is gone."""
 
 
 @dataclass(slots=True)
@@ -83,24 +90,27 @@ class Seen:
 
     def __init__(self, lost_after_s: float = 40.0) -> None:
         """A node that is not ready for `lost_after_s` is lost; one that went is lost at once, one that nobody told of yet after
-        `_UNKNOWN_S`: of a new node its pods may be heard of first."""
+        `_UNKNOWN_S`: of a new node its pods may be heard of first. Time in which we could not hear of nodes does not count."""
         self._lost_after_s = lost_after_s
         self._lock = threading.Lock()
-        self._fleets: dict[Place, tuple[FleetObject | None, Manifest, str]] = {}
+        self._fleets: dict[Place, tuple[FleetObject | None, Manifest, str, str]] = {}
         self._cameras: dict[Place, tuple[SeenCamera | None, str, str]] = {}
         self._pods: dict[Place, SeenPod] = {}
         self._secrets: dict[Place, Mapping[str, str]] = {}
         self._nodes: dict[str, _Node] = {}
         self._gone_nodes: set[str] = set()
         self._unknown_since_s: dict[str, float] = {}
-        self._versions: dict[tuple[str, Place], int] = {}
+        self._known: dict[str, dict[Place, tuple[int, str]]] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._blind_since_s: float | None = None
+        self._blind_s = 0.0
         self._puts: Mapping[str, Callable[[Place, Manifest], set[Place]]] = {
             "camerafleets": self._put_fleet,
             "cameras": self._put_camera,
             "pods": self._put_pod,
             "secrets": self._put_secret,
         }
-        self._removes: Mapping[str, Callable[[Place, Manifest], set[Place]]] = {
+        self._removes: Mapping[str, Callable[[Place], set[Place]]] = {
             "camerafleets": self._remove_fleet,
             "cameras": self._remove_camera,
             "pods": self._remove_pod,
@@ -111,21 +121,38 @@ class Seen:
     def put(self, plural: str, manifest: Manifest, now_s: float) -> set[Place]:
         """Take note of an object. Returns the fleets that it concerns, none when nothing of it is new."""
         metadata = manifest.get("metadata", {})
-        place = (metadata.get("namespace", ""), metadata["name"])
+        place = (metadata.get("namespace") or "", metadata["name"])
         with self._lock:
             if not self._is_newer(plural, place, metadata):
                 return set()
             if plural == "nodes":
-                return self._put_node(place[1], manifest, now_s)
+                return self._put_node(place[1], manifest, self._node_clock(now_s))
             return self._puts[plural](place, manifest)
 
     def remove(self, plural: str, manifest: Manifest) -> set[Place]:
         """Forget an object. Returns the fleets that it concerns."""
         metadata = manifest.get("metadata", {})
-        place = (metadata.get("namespace", ""), metadata["name"])
+        place = (metadata.get("namespace") or "", metadata["name"])
         with self._lock:
-            self._versions.pop((plural, place), None)
-            return self._removes[plural](place, metadata)
+            return self._remove(plural, place, str(metadata.get("uid") or ""))
+
+    def keep_only(self, plural: str, places: set[Place], version: int) -> set[Place]:
+        """Forget what is not among these, but for what is newer than `version`: that was made after they were read."""
+        concerned: set[Place] = set()
+        with self._lock:
+            known = self._known.get(plural, {})
+            for place in [each for each, (of, _) in known.items() if each not in places and of <= version]:
+                concerned |= self._remove(plural, place, known[place][1])
+        return concerned
+
+    def hear_of_nodes(self, heard: bool, now_s: float) -> None:
+        """Whether we hear of nodes. While we do not, their clock stands still: who could have told us that they are well?"""
+        with self._lock:
+            if heard and self._blind_since_s is not None:
+                self._blind_s += now_s - self._blind_since_s
+                self._blind_since_s = None
+            elif not heard and self._blind_since_s is None:
+                self._blind_since_s = now_s
 
     def fleets(self) -> list[Place]:
         """All that there are."""
@@ -142,7 +169,7 @@ class Seen:
         with self._lock:
             if place not in self._fleets:
                 return None
-            fleet, status, wrong = self._fleets[place]
+            fleet, status, wrong, version = self._fleets[place]
             if fleet is None:
                 raise ClusterError(wrong)
             namespace = place[0]
@@ -153,7 +180,7 @@ class Seen:
             }
             pods = {pod.name: pod for pod in self._pods.values() if (pod.namespace, pod.fleet) == place}
             nodes = {pod.node for pod in pods.values() if pod.node is not None}
-            lost = {node for node in nodes if self._is_lost(node, now_s)}
+            lost = {node for node in nodes if self._is_lost(node, self._node_clock(now_s))}
             secrets = {at[1]: data for at, data in self._secrets.items() if at[0] == namespace}
             return FleetView(
                 fleet,
@@ -163,32 +190,51 @@ class Seen:
                 secrets,
                 frozenset(lost),
                 {name: fault for name, (seen, fault) in mine.items() if seen is None},
+                version,
             )
 
     def _is_newer(self, plural: str, place: Place, metadata: Manifest) -> bool:
-        version = int(metadata.get("resourceVersion") or 0)
-        if version and version <= self._versions.get((plural, place), 0):
+        version, uid = int(metadata.get("resourceVersion") or 0), str(metadata.get("uid") or "")
+        known = self._known.setdefault(plural, {})
+        if uid in self._gone or (version and version <= known.get(place, (0, ""))[0]):
             return False
-        self._versions[plural, place] = version
+        known[place] = (version, uid)
         return True
 
+    def _remove(self, plural: str, place: Place, uid: str) -> set[Place]:
+        known = self._known.get(plural, {})
+        there = known.get(place, (0, ""))[1]
+        if uid or there:
+            self._gone[uid or there] = None
+            if len(self._gone) > _REMEMBERED:
+                self._gone.popitem(last=False)
+        if uid and there not in ("", uid):
+            return set()  # there is another of that name by now
+        known.pop(place, None)
+        return self._removes[plural](place)
+
+    def _node_clock(self, now_s: float) -> float:
+        return (now_s if self._blind_since_s is None else self._blind_since_s) - self._blind_s
+
     def _put_fleet(self, place: Place, manifest: Manifest) -> set[Place]:
-        status = manifest.get("status") or {}
+        status, version = manifest.get("status") or {}, str(manifest["metadata"].get("resourceVersion") or "")
         try:
             fleet = fleet_of({"kind": FLEET_KIND, **manifest})
         except ClusterError as error:
-            self._fleets[place] = (None, status, str(error))
+            self._fleets[place] = (None, status, str(error), version)
             return {place}
         before = self._fleets.get(place)
-        self._fleets[place] = (fleet, status, "")
+        self._fleets[place] = (fleet, status, "", version)
         return set() if before is not None and before[0] == fleet else {place}
 
     def _put_camera(self, place: Place, manifest: Manifest) -> set[Place]:
         named = str((manifest.get("spec") or {}).get("fleet", ""))
         before = self._cameras.get(place)
+        seen: SeenCamera | None
         try:
-            seen: SeenCamera | None = SeenCamera(camera_of({"kind": CAMERA_KIND, **manifest}), manifest.get("status") or {})
-            fault = ""
+            camera = camera_of({"kind": CAMERA_KIND, **manifest})
+            version = str(manifest["metadata"].get("resourceVersion") or "")
+            seen, fault = SeenCamera(camera, manifest.get("status") or {}, version), ""
         except ClusterError as error:
             seen, fault = None, str(error)
         self._cameras[place] = (seen, fault, named)
@@ -224,26 +270,23 @@ class Seen:
         self._nodes[name] = _Node(ready, now_s if before is None or before.ready != ready else before.since_s)
         return set() if before is not None and before.ready == ready else self._fleets_on({name})
 
-    def _remove_fleet(self, place: Place, _: Manifest) -> set[Place]:
+    def _remove_fleet(self, place: Place) -> set[Place]:
         self._fleets.pop(place, None)
         return {place}
 
-    def _remove_camera(self, place: Place, _metadata: Manifest) -> set[Place]:
+    def _remove_camera(self, place: Place) -> set[Place]:
         _, _, fleet = self._cameras.pop(place, (None, "", ""))
         return {(place[0], fleet)} if fleet else set()
 
-    def _remove_pod(self, place: Place, metadata: Manifest) -> set[Place]:
-        pod = self._pods.get(place)
-        if pod is None or pod.uid != metadata.get("uid", pod.uid):
-            return set()
-        del self._pods[place]
-        return {(place[0], pod.fleet)}
+    def _remove_pod(self, place: Place) -> set[Place]:
+        pod = self._pods.pop(place, None)
+        return set() if pod is None else {(place[0], pod.fleet)}
 
-    def _remove_secret(self, place: Place, _: Manifest) -> set[Place]:
+    def _remove_secret(self, place: Place) -> set[Place]:
         self._secrets.pop(place, None)
         return self._users_of(place)
 
-    def _remove_node(self, place: Place, _: Manifest) -> set[Place]:
+    def _remove_node(self, place: Place) -> set[Place]:
         self._nodes.pop(place[1], None)
         with_pods = {pod.node for pod in self._pods.values()}
         self._gone_nodes = {name for name in (*self._gone_nodes, place[1]) if name in with_pods}
