@@ -24,7 +24,7 @@ class Recorder:
         self._changed = threading.Condition()
         self._on_frame = on_frame
         self.frames: list[Frame] = []
-        self.decoded = self.corrupt = self.missed = 0
+        self.decoded = self.skipped = self.corrupt = self.missed = 0
         self.states: list[tuple[CameraState, str]] = []
         self.threads: set[int] = set()
 
@@ -34,9 +34,10 @@ class Recorder:
         with self._note():
             self.frames.append(frame)
 
-    def on_decoded(self, frames: int) -> None:
+    def on_decoded(self, frames: int, skipped: int) -> None:
         with self._note():
             self.decoded += frames
+            self.skipped += skipped
 
     def on_corrupt(self, packets: int) -> None:
         with self._note():

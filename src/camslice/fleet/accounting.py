@@ -23,7 +23,8 @@ class FrameCounts:
     """Frames of one stream (or a sum of streams) by fate.
 
     `captured`: due for analysis. `in_flight`: held right now, counted and not derived.
-    `decoded`, `corrupt` and `missed` (due while the camera was down) stand outside the identity.
+    `decoded`, `skipped` (left out before the decoder, as no due frame needs them), `corrupt` and `missed` (due while the
+    camera was down) stand outside the identity.
     """
 
     captured: int = 0
@@ -37,6 +38,7 @@ class FrameCounts:
     decoded: int = 0
     corrupt: int = 0
     missed: int = 0
+    skipped: int = 0
 
     @property
     def ended(self) -> int:

@@ -30,6 +30,16 @@ class Freshness(StrEnum):
     """Only the newest."""
 
 
+class Decoding(StrEnum):
+    """Which frames of a camera are decoded."""
+
+    NEEDED = "needed"
+    """Those that due frames need: the analysed frames are the same as if all were."""
+    ALL = "all"
+    KEY_FRAMES = "key_frames"
+    """As `needed`, and where key frames come at least as often as frames are due, those alone are analysed."""
+
+
 class Backend(StrEnum):
     """Which library runs the model."""
 
@@ -148,6 +158,7 @@ class CameraSpec:
     loop: bool | None = None
     playback_fps: float | None = None
     freshness: Freshness = Freshness.ALL
+    decode: Decoding = Decoding.NEEDED
     stream: StreamFormat | None = None
     objective: Objective | None = None
     """Where it differs from the fleet's; only plans know it."""

@@ -81,10 +81,10 @@ class CameraFeed:
         for stream in self._streams:
             stream.scheduler.offer(stream.row, frame, self._generation, self._stopping)
 
-    def on_decoded(self, frames: int) -> None:
-        """Count decoded frames for every stream."""
+    def on_decoded(self, frames: int, skipped: int) -> None:
+        """Count decoded frames, and those that did not have to be decoded, for every stream."""
         for stream in self._streams:
-            self._ledger.add(stream.row, decoded=frames)
+            self._ledger.add(stream.row, decoded=frames, skipped=skipped)
 
     def on_corrupt(self, packets: int) -> None:
         """Count corrupt packets for every stream."""

@@ -66,11 +66,12 @@ class Ledger:
             self._words[state + _INDEX[fate]] += 1
             self._publish(row)
 
-    def add(self, row: int, *, decoded: int = 0, corrupt: int = 0, missed: int = 0) -> None:
+    def add(self, row: int, *, decoded: int = 0, skipped: int = 0, corrupt: int = 0, missed: int = 0) -> None:
         """Count what stands outside the identity."""
         with self._lock:
             state = self._begin(row)
             self._words[state + _INDEX["decoded"]] += decoded
+            self._words[state + _INDEX["skipped"]] += skipped
             self._words[state + _INDEX["corrupt"]] += corrupt
             self._words[state + _INDEX["missed"]] += missed
             self._publish(row)

@@ -61,7 +61,7 @@ def run_report(
 def frames_json(frames: FrameCounts) -> dict[str, float | int]:
     """The *frames* object: fates, what stands outside the identity, and the drop rate."""
     names = ("captured", "analysed", "gated", "predicted", "superseded", "stale", "failed", "in_flight")
-    outside = ("decoded", "corrupt", "missed")
+    outside = ("decoded", "skipped", "corrupt", "missed")
     counts: dict[str, float | int] = {name: getattr(frames, name) for name in (*names, *outside)}
     return {**counts, "drop_rate": round(frames.drop_rate, 6)}
 

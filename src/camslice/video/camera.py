@@ -6,20 +6,21 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from camslice.fleet.errors import SourceError
-from camslice.fleet.types import CameraSpec, Pace
+from camslice.fleet.types import CameraSpec, Decoding, Pace
 from camslice.video.backoff import Backoff
 from camslice.video.camera_state import CameraListener, CameraState
 from camslice.video.capture_clock import CaptureClock, LosslessClock
-from camslice.video.feed import ConnectionLostError, CorruptPacketError, Decoded, Feed, SourceEndedError
+from camslice.video.feed import ConnectionLostError, CorruptPacketError, DueFrame, Feed, SelectiveFeed, SourceEndedError
 from camslice.video.frame import Frame, FrameStamp
 from camslice.video.live_clock import LiveClock
 from camslice.video.pacing import NS_PER_S, DueClock, Outage
 from camslice.video.playback import PlaybackClock, SkippedFrames
 from camslice.video.ring import PacketRing
+from camslice.video.selection import Selection
 from camslice.video.sources.open import open_source
 from camslice.video.sources.request import SourceRequest, Timeouts
 from camslice.video.stop_signal import StopSignal
@@ -84,7 +85,7 @@ class Camera:
         self._outage: Outage | None = None
         self._state: CameraState | None = None
         self._reason = ""
-        self._decoded = 0
+        self._decoded = self._left_out = 0
         self._last_due_ns = self._reported_ns = 0
         self._utc_at_0_s = 0.0
 
@@ -138,6 +139,8 @@ class Camera:
 
     def _play(self, feed: Feed) -> None:
         clock = self._capture_clock(feed, None if feed.live else self._waited_for_start_ns())
+        selection = Selection(clock, self._due)
+        chosen = self._chooser(feed, selection)
         stop, now_ns = self._stop, self._now_ns
         while not stop.asked:
             asked_ns = now_ns()
@@ -147,12 +150,19 @@ class Camera:
             if not_before_ns > arrived_ns and stop.wait((not_before_ns - arrived_ns) / NS_PER_S):
                 return
             try:
-                frames = feed.decode()
+                frames = chosen()
             except CorruptPacketError:
-                self._listener.on_corrupt(1)
-                continue
-            for decoded in frames:
-                self._take(decoded, clock)
+                frames = []
+                selection.count(corrupt=1)
+            self._take_counts(selection)
+            for frame in frames:
+                self._hand_over(frame)
+
+    def _chooser(self, feed: Feed, selection: Selection) -> Callable[[], Sequence[DueFrame]]:
+        """What gives the due frames of the packet read last."""
+        if isinstance(feed, SelectiveFeed) and self._request.spec.decode is not Decoding.ALL:
+            return lambda: feed.decode_due(selection)
+        return lambda: list(selection.of(feed.decode()))
 
     def _waited_for_start_ns(self) -> int | None:
         """Once: cameras that are to begin together have opened their sources by then. None if the instant was past."""
@@ -164,28 +174,29 @@ class Camera:
         self._stop.wait((first_ns - now_ns) / NS_PER_S)
         return first_ns
 
-    def _take(self, decoded: Decoded, clock: CaptureClock) -> None:
-        """Count a frame, and hand it over if it is due."""
+    def _take_counts(self, selection: Selection) -> None:
         if self._stop.asked:
             return
-        self._decoded += 1
-        captured_ns, due_ns, pts_s = clock.capture_time(decoded.pts_s)
-        if decoded.corrupt:
-            self._listener.on_corrupt(1)
-        if self._state is not CameraState.LIVE:
+        decoded, skipped, corrupt = selection.taken_counts()
+        self._decoded += decoded
+        self._left_out += skipped
+        if corrupt:
+            self._listener.on_corrupt(corrupt)
+        if decoded and self._state is not CameraState.LIVE:
             self._tell_state(CameraState.LIVE)
-        if self._due.is_due(due_ns):
-            self._hand_over(decoded, captured_ns, pts_s)
-        elif captured_ns - self._reported_ns > NS_PER_S:
+        if self._now_ns() - self._reported_ns > NS_PER_S:
             self._report_decoded()
 
-    def _hand_over(self, decoded: Decoded, captured_ns: int, pts_s: float | None) -> None:
+    def _hand_over(self, due: DueFrame) -> None:
+        if self._stop.asked:
+            return
+        captured_ns, _, pts_s = due.captured
         if self._outage is not None:
             self._tell_missed(self._outage.newly_missed(captured_ns))
             self._outage = None
         self._last_due_ns = captured_ns
         self._report_decoded()
-        picture = decoded.picture()
+        picture = due.picture()
         decoded_ns = self._now_ns()
         if decoded_ns < captured_ns:  # a decoder that gave out its frame before the frame is scheduled
             if self._stop.wait((captured_ns - decoded_ns) / NS_PER_S):
@@ -242,7 +253,7 @@ class Camera:
         self._tell_missed(self._skipped.take(skipped_ns, self._due.rate_fps))
 
     def _report_decoded(self) -> None:
-        if self._decoded:
-            self._listener.on_decoded(self._decoded)
-            self._decoded = 0
+        if self._decoded or self._left_out:
+            self._listener.on_decoded(self._decoded, self._left_out)
+            self._decoded = self._left_out = 0
         self._reported_ns = self._now_ns()

@@ -27,8 +27,8 @@ class CameraListener(Protocol):
         """A frame is due for analysis. At pace `lossless` this blocks until there is room."""
         ...
 
-    def on_decoded(self, frames: int) -> None:
-        """So many more frames were decoded (due or not)."""
+    def on_decoded(self, frames: int, skipped: int) -> None:
+        """So many more frames were decoded (due or not), and so many were left out before the decoder."""
         ...
 
     def on_corrupt(self, packets: int) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from camslice.video.frame import Picture
+
+if TYPE_CHECKING:
+    from camslice.video.capture_clock import CaptureTime
+    from camslice.video.selection import Selector
 
 
 class PacketTime(NamedTuple):
@@ -25,6 +29,13 @@ class Decoded(NamedTuple):
     pts_s: float | None
     picture: Callable[[], Picture]
     corrupt: bool = False
+
+
+class DueFrame(NamedTuple):
+    """One frame that is due. `picture` builds the handle."""
+
+    captured: CaptureTime
+    picture: Callable[[], Picture]
 
 
 class Feed(Protocol):
@@ -50,6 +61,18 @@ class Feed(Protocol):
 
     def close(self) -> None:
         """Let go of connection, file and decoder."""
+        ...
+
+
+@runtime_checkable
+class SelectiveFeed(Feed, Protocol):
+    """A source that can leave out frames before they are decoded. For one connection either `decode` is used or this."""
+
+    def decode_due(self, selector: Selector) -> Sequence[DueFrame]:
+        """The due frames that the packet completes, maybe none. Every frame of the source is asked about and counted.
+
+        What cannot be decoded is counted, too, as corrupt; raises as `decode` does before the first frame.
+        """
         ...
 
 

@@ -32,6 +32,22 @@ class DueClock:
         """At what rate frames fall due: the wanted one, or the source's (smoothed) where that is slower."""
         return NS_PER_S / max(self._period_ns, self._interval_ns)
 
+    @property
+    def period_s(self) -> float:
+        """Seconds between two instants of the grid."""
+        return self._period_ns / NS_PER_S
+
+    @property
+    def earliest_ns(self) -> float:
+        """The capture time from which a frame can be due, if frames go on to come as they do; the past before the first."""
+        if self._anchor_ns is None:
+            return -math.inf
+        return self._anchor_ns + self._next * self._period_ns - self._reach_ns
+
+    def take_back(self) -> None:
+        """The frame said to be due last is lost, and its instant belongs to the frame after it."""
+        self._next -= 1
+
     def break_off(self) -> None:
         """The connection was lost: the time until the next frame says nothing of the source's rate."""
         self._broken_off = True
@@ -60,6 +76,10 @@ class DueClock:
                 self._interval_ns = step_ns
             else:
                 self._interval_ns += (min(step_ns, 2 * self._interval_ns) - self._interval_ns) / _SMOOTHING
+        return self._reach_ns
+
+    @property
+    def _reach_ns(self) -> float:
         return min(self._interval_ns, self._period_ns) / 2
 
 

@@ -151,6 +151,7 @@ def _frames(frames: FrameCounts) -> Json:
     return {
         "frames": {fate: getattr(frames, fate) for fate in _FATES},
         "decoded": frames.decoded,
+        "skipped": frames.skipped,
         "corrupt": frames.corrupt,
         "missed": frames.missed,
         "drop_rate": round(frames.drop_rate, 6),

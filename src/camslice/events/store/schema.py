@@ -37,8 +37,8 @@ from camslice.fleet.accounting import FrameCounts
 VERSION = 2
 READABLE = frozenset({1, 2})
 """Versions whose tables can be read as they are. `migrations` makes older ones new when a writer opens them."""
-COUNTED = tuple(FrameCounts.__dataclass_fields__)
-"""The columns of `minutes` that are named as the fields of FrameCounts are."""
+COUNTED = tuple(name for name in FrameCounts.__dataclass_fields__ if name != "skipped")
+"""The columns of `minutes` that are named as the fields of FrameCounts are. What was left out before the decoder is not kept."""
 
 metadata = MetaData()
 

@@ -18,9 +18,12 @@ from av.packet import Packet
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
-from camslice.video.feed import CorruptPacketError, Decoded, PacketTime
+from camslice.video.feed import CorruptPacketError, Decoded, DueFrame, PacketTime
 from camslice.video.picture import AvPicture
 from camslice.video.ring import PacketRing
+from camslice.video.selection import Selector
+from camslice.video.sources.dependence import ReadDependence, dependence_reader
+from camslice.video.sources.sieve import Sieve
 
 av.logging.set_level(None)
 
@@ -35,10 +38,22 @@ class NoVideoError(Exception):
 class AvReader:
     """Reads packets of one video stream and decodes them. Owned and used by one thread."""
 
-    def __init__(self, open_container: Callable[[], InputContainer], ring: PacketRing | None = None) -> None:
-        """Open. Every packet goes to `ring` too, if there is one. Raises FFmpegError, or NoVideoError."""
+    def __init__(
+        self,
+        open_container: Callable[[], InputContainer],
+        ring: PacketRing | None = None,
+        *,
+        patient: bool = False,
+        key_frames: bool = False,
+    ) -> None:
+        """Open. Every packet goes to `ring` too, if there is one. Raises FFmpegError, or NoVideoError.
+
+        `patient` and `key_frames` are for `decode_due`, as the sieve has them.
+        """
         self._open_container = open_container
         self._ring = ring
+        self._patient = patient
+        self._key_frames = key_frames
         self._open()
 
     def _open(self) -> None:
@@ -54,8 +69,18 @@ class AvReader:
         self._tick_s = float(self._stream.time_base or 0)
         self._packets: Iterator[Packet[VideoStream]] = self._container.demux(self._stream)
         self._packet: Packet[VideoStream] | None = None
+        self._begin()
+        context = self._stream.codec_context
+        self._dependence_of = dependence_reader(context.name, context.extradata, intra_only=context.codec.intra_only)
+
+    def _begin(self) -> None:
         self.frames = 0
         """Frames decoded since opening or rewinding."""
+        self.fruitless = 0
+        """Packets given to the decoder since a frame came out of it."""
+        self._sieve: Sieve[Packet[VideoStream], av.VideoFrame] = Sieve(
+            self._give, self._tick_s, self._reorders, patient=self._patient, key_frames=self._key_frames
+        )
 
     @property
     def nominal_fps(self) -> float | None:
@@ -85,16 +110,39 @@ class AvReader:
 
     def decode(self) -> list[Decoded]:
         """The frames completed by the packet read last. Raises CorruptPacketError."""
-        if self._packet is None:
+        frames = [] if self._packet is None else self._give(self._packet)
+        return [Decoded(self._time_of(frame), partial(AvPicture, frame), frame.is_corrupt) for frame in frames]
+
+    def decode_due(self, selector: Selector) -> list[DueFrame]:
+        """The due frames completed by the packet read last; only what they need is decoded.
+
+        Raises CorruptPacketError before the first frame, and counts from then on.
+        """
+        packet = self._packet
+        if packet is None:
             return []
+        read: ReadDependence | None = self._dependence_of
+        if read is None:
+            return list(selector.of(self.decode()))
+        due = self._sieve.offer(packet, read(memoryview(packet)), selector)
+        return [DueFrame(captured, partial(AvPicture, frame)) for frame, captured in due]
+
+    def _give(self, packet: Packet[VideoStream]) -> list[av.VideoFrame]:
+        self.fruitless += 1
         try:
-            frames = self._packet.decode()
+            frames = packet.decode()
         except AvEndOfFileError:
             return []
         except FFmpegError as error:
             raise CorruptPacketError(error.strerror) from None
-        self.frames += len(frames)
-        return [Decoded(self._time_of(frame), partial(AvPicture, frame), frame.is_corrupt) for frame in frames]
+        if frames:
+            self.fruitless = 0
+            self.frames += len(frames)
+        return frames
+
+    def _reorders(self) -> bool:
+        context = self._stream.codec_context
+        return context.has_b_frames and not context.codec.intra_only
 
     def rewind(self) -> None:
         """Go back to the first packet, by opening anew where the source cannot seek. Raises FFmpegError, or NoVideoError."""
@@ -103,7 +151,7 @@ class AvReader:
         # After a round without a frame, seeking is not to be trusted.
         if self.frames and self._seek_to_start():
             self._packets = self._container.demux(self._stream)
-            self.frames = 0
+            self._begin()
             return
         self._container.close()
         self._open()

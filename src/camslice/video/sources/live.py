@@ -5,7 +5,8 @@ from __future__ import annotations
 from av.error import FFmpegError
 
 from camslice.fleet.secrets import Source
-from camslice.video.feed import ConnectionLostError, CorruptPacketError, Decoded, PacketTime
+from camslice.video.feed import ConnectionLostError, CorruptPacketError, Decoded, DueFrame, PacketTime
+from camslice.video.selection import Selector, Untimed
 from camslice.video.sources.av_reader import AvReader
 from camslice.video.sources.faults import reason
 
@@ -25,7 +26,6 @@ class LiveFeed:
         self._reader = reader
         self._source = source
         self._timed = timed
-        self._undecodable = 0
         self.live = live
 
     @property
@@ -52,21 +52,26 @@ class LiveFeed:
         try:
             frames = self._reader.decode()
         except CorruptPacketError:
-            self._count_undecodable()
+            self._check_undecodable()
             if self._reader.frames:
                 raise
             return []
-        if not frames:
-            self._count_undecodable()
-        else:
-            self._undecodable = 0
+        self._check_undecodable()
         return frames if self._timed else [Decoded(None, frame.picture, frame.corrupt) for frame in frames]
+
+    def decode_due(self, selector: Selector) -> list[DueFrame]:
+        """The due frames that the packet completes; up to the first frame nothing is corrupt. Raises ConnectionLostError."""
+        try:
+            due = self._reader.decode_due(selector if self._timed else Untimed(selector))
+        except CorruptPacketError:
+            due = []
+        self._check_undecodable()
+        return due
 
     def close(self) -> None:
         """Close the connection."""
         self._reader.close()
 
-    def _count_undecodable(self) -> None:
-        self._undecodable += 1
-        if self._undecodable >= _UNDECODABLE_LIMIT:
+    def _check_undecodable(self) -> None:
+        if self._reader.fruitless >= _UNDECODABLE_LIMIT:
             raise ConnectionLostError("packets come, but no picture can be decoded from them")

@@ -9,7 +9,8 @@ from av.error import FFmpegError
 
 from camslice.fleet.errors import SourceError
 from camslice.fleet.secrets import Source
-from camslice.video.feed import ConnectionLostError, Decoded, PacketTime, SourceEndedError
+from camslice.video.feed import ConnectionLostError, Decoded, DueFrame, PacketTime, SourceEndedError
+from camslice.video.selection import Selector
 from camslice.video.sources.av_reader import AvReader, NoVideoError
 from camslice.video.sources.faults import reason
 
@@ -54,6 +55,10 @@ class PlayedFeed:
     def decode(self) -> list[Decoded]:
         """The frames that the packet completes. Raises CorruptPacketError."""
         return self._reader.decode()
+
+    def decode_due(self, selector: Selector) -> list[DueFrame]:
+        """The due frames that the packet completes. Raises CorruptPacketError before the first frame."""
+        return self._reader.decode_due(selector)
 
     def close(self) -> None:
         """Close the file."""
