@@ -44,12 +44,18 @@ class Sprite:
     box: tuple[int, int, int, int]
 
     def paste(self, planes: tuple[ByteArray, ByteArray, ByteArray], left: int, top: int) -> None:
-        """Draw onto Y, U and V planes."""
-        height, width = self.y.shape
-        np.copyto(planes[0][top : top + height, left : left + width], self.y, where=self.mask)
-        half = np.s_[top // 2 : (top + height) // 2, left // 2 : (left + width) // 2]
-        np.copyto(planes[1][half], self.u, where=self.half_mask)
-        np.copyto(planes[2][half], self.v, where=self.half_mask)
+        """Draw what is inside onto Y, U and V planes; `left` and `top` are even and may lie outside."""
+        _paste(planes[0], self.y, self.mask, left, top)
+        _paste(planes[1], self.u, self.half_mask, left // 2, top // 2)
+        _paste(planes[2], self.v, self.half_mask, left // 2, top // 2)
+
+
+def _paste(plane: ByteArray, ink: ByteArray, mask: npt.NDArray[np.bool_], left: int, top: int) -> None:
+    height, width = ink.shape
+    rows = slice(max(0, -top), max(0, min(height, plane.shape[0] - top)))
+    columns = slice(max(0, -left), max(0, min(width, plane.shape[1] - left)))
+    target = plane[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
+    np.copyto(target, ink[rows, columns], where=mask[rows, columns])
 
 
 def sprite_size(figure_height: int) -> tuple[int, int]:

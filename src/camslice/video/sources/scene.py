@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 from functools import partial
-from urllib.parse import parse_qsl, urlsplit
 
-from camslice.fleet.errors import SourceError
 from camslice.video.feed import Decoded, Feed, PacketTime, SourceEndedError
+from camslice.video.scene.conditions import Behaviour, Conditions
 from camslice.video.scene.scene import Scene
 from camslice.video.sources.request import SourceRequest
+from camslice.video.sources.scene_query import SceneQuery
 
-NAMES = {"people": 5, "empty": 0}
-"""The scenes there are, and how many people walk in each unless `people=` says otherwise."""
-_KEYS = ("fps", "people", "seconds", "seed", "size")
 _DEFAULT_FPS = 10.0
-_MIN_SIDE, _MAX_SIDE = 64, 4096
-_MAX_DIGITS = 20
-"""Of a whole number: Python raises at thousands of them."""
+_MOST_PEOPLE, _MOST_GROUPS, _MOST_SHAKE, _MOST_FLAKES, _MOST_SEED = 100, 10, 64, 5000, 2**63
 
 
 def open_scene(request: SourceRequest) -> Feed:
     """Draw the scene that the address describes. SourceError naming what is wrong in it."""
-    query = _Query(request.address, request.shown)
-    people = query.whole("people", NAMES[query.name], 100)
+    query = SceneQuery(request.address, request.shown)
     fps = query.number("fps", max(_DEFAULT_FPS, request.spec.fps))
-    seconds = query.number("seconds", 0.0) if query.says("seconds") else None
-    scene = Scene(query.whole("seed", 1, 2**63), query.size(), people=people, fps=fps)
+    seconds = query.number_or_none("seconds", None)
+    scene = scene_of(query, fps)
     return SceneFeed(scene, seconds, loop=request.loop)
+
+
+def scene_of(query: SceneQuery, fps: float) -> Scene:
+    """The scene of an address. SourceError naming what is wrong in it."""
+    usual = query.usual
+    people, light = usual.behaviour, usual.conditions
+    return Scene(
+        query.whole("seed", 1, _MOST_SEED),
+        query.size(),
+        people=query.whole("people", usual.people, _MOST_PEOPLE),
+        fps=fps,
+        behaviour=Behaviour(
+            scale=query.number("scale", people.scale, 3.0),
+            speed=query.number("speed", people.speed, 10.0),
+            stop_s=query.number("stop", people.stop_s, zero=True),
+            groups=query.whole("groups", people.groups, _MOST_GROUPS),
+            enter_s=query.number_or_none("enter", people.enter_s),
+        ),
+        conditions=Conditions(
+            light=query.number("light", light.light, 1.0),
+            noise=query.number("noise", light.noise, 64.0, zero=True),
+            flicker=query.number("flicker", light.flicker, 1.0, zero=True),
+            shake=query.whole("shake", light.shake, _MOST_SHAKE),
+            snow=query.whole("snow", light.snow, _MOST_FLAKES),
+            lights_at_s=query.number_or_none("lights", light.lights_at_s),
+        ),
+    )
 
 
 class SceneFeed:
@@ -56,61 +77,3 @@ class SceneFeed:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-class _Query:
-    """What a scene's address says. Every method raises SourceError naming the key, its value and what is allowed.
-
-    Messages are made of `shown` alone: what the address has from the environment may be a secret.
-    """
-
-    def __init__(self, address: str, shown: str) -> None:
-        parts, shown_parts = urlsplit(address), urlsplit(shown)
-        self._shown = shown
-        self._shown_values = dict(parse_qsl(shown_parts.query, keep_blank_values=True))
-        self._values = dict(parse_qsl(parts.query, keep_blank_values=True))
-        self.name = parts.netloc
-        if self.name not in NAMES:
-            raise SourceError(f"{shown}: there is no scene {shown_parts.netloc!r}; there are {', '.join(NAMES)}")
-        for key in self._values:
-            if key not in _KEYS:
-                raise SourceError(f"{shown}: a scene knows no {self._named(key)!r}; it knows {', '.join(_KEYS)}")
-
-    def says(self, key: str) -> bool:
-        return key in self._values
-
-    def whole(self, key: str, default: int, most: int) -> int:
-        text = self._values.get(key, str(default))
-        if not _is_whole(text) or int(text) > most:
-            raise SourceError(f"{self._shown}: {self._said(key)} must be a whole number from 0 to {most}")
-        return int(text)
-
-    def number(self, key: str, default: float) -> float:
-        text = self._values.get(key, str(default))
-        try:
-            number = float(text)
-        except ValueError:
-            number = -1.0
-        if not 0 < number < 1e6:
-            raise SourceError(f"{self._shown}: {self._said(key)} must be a number above 0")
-        return number
-
-    def size(self) -> tuple[int, int]:
-        text = self._values.get("size", "768x576")
-        width, _, height = text.partition("x")
-        if _is_whole(width) and _is_whole(height):
-            sides = int(width), int(height)
-            if all(_MIN_SIDE <= side <= _MAX_SIDE and side % 2 == 0 for side in sides):
-                return sides
-        allowed = f"WIDTHxHEIGHT, both even and from {_MIN_SIDE} to {_MAX_SIDE}"
-        raise SourceError(f"{self._shown}: {self._said('size')} must be {allowed}")
-
-    def _named(self, key: str) -> str:
-        return key if key in self._shown_values else "***"
-
-    def _said(self, key: str) -> str:
-        return f"{key}={self._shown_values.get(key, '***')}"
-
-
-def _is_whole(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
