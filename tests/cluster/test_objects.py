@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from camslice.cluster.manifests.engine import engine_objects
+from camslice.cluster.manifests.scaled import Scaling
 from camslice.cluster.objects import CameraObject, FleetObject, ModelObject, NodeShape, PodShape, Slot, WeightsFrom
 from camslice.cluster.pods import preview
 from camslice.cluster.sharing.device_plugin import DevicePlugin
@@ -95,7 +96,7 @@ def test_a_fleet_that_cannot_be_is_refused(plane: Plane) -> None:
 
 def test_keda_takes_what_scales_engine_servers(plane: Plane) -> None:
     plane.define("keda")
-    made = engine_objects(fleet(Topology.REMOTE), DevicePlugin(), "http://prometheus.monitoring:9090")
+    made = engine_objects(fleet(Topology.REMOTE), DevicePlugin(), Scaling("http://prometheus.monitoring:9090"))
     assert [each["kind"] for each in made] == ["Service", "Deployment", "ScaledObject"]
     until(lambda: plane.apply(made, "--dry-run=server"), "KEDA's kinds to be served", 30)
     made[2]["spec"]["triggers"] = "often"

@@ -27,6 +27,9 @@ def operator(
     prometheus: Annotated[
         str | None, typer.Option(help="address by which KEDA scales engine servers of topology remote", metavar="URL")
     ] = None,
+    engines_down_after: Annotated[
+        float, typer.Option(help="seconds for which an engine server must have been needless before KEDA takes it away", min=0)
+    ] = 300.0,
     kubeconfig: Annotated[Path | None, typer.Option(help="a kubeconfig file", metavar="FILE")] = None,
     context: Annotated[str | None, typer.Option(help="a context of it")] = None,
 ) -> None:
@@ -36,5 +39,6 @@ def operator(
     """
     from camslice.cli.operator_run import Asked, run_operator
 
-    asked = Asked(namespace, lease, listen, token_file, poll, compact_after, lost_after, prometheus, kubeconfig, context)
+    scaling = (prometheus, engines_down_after)
+    asked = Asked(namespace, lease, listen, token_file, poll, compact_after, lost_after, *scaling, kubeconfig, context)
     raise typer.Exit(run_operator(asked))

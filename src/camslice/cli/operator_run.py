@@ -32,6 +32,7 @@ class Asked:
     compact_after_s: float
     lost_after_s: float
     prometheus: str | None
+    engines_down_after_s: float
     kubeconfig: Path | None
     context: str | None
 
@@ -66,7 +67,8 @@ def run_operator(asked: Asked) -> int:
 
     identity = os.environ.get("CAMSLICE_IDENTITY") or f"{socket.gethostname()}-{os.getpid()}"
     lease = None if asked.lease == "none" else Lease(cluster, namespace, asked.lease, identity, lost)
-    settings = OperatorSettings(namespace, asked.poll_s, asked.compact_after_s, asked.lost_after_s, asked.prometheus)
+    times = (asked.poll_s, asked.compact_after_s, asked.lost_after_s)
+    settings = OperatorSettings(namespace, *times, asked.prometheus, asked.engines_down_after_s)
 
     def current_token() -> str | None:
         try:

@@ -13,6 +13,7 @@ from camslice.cluster.manifests.disruption import disruption_budget
 from camslice.cluster.manifests.engine import engine_objects
 from camslice.cluster.manifests.network import network_policy
 from camslice.cluster.manifests.pod import camera_pod, preferring
+from camslice.cluster.manifests.scaled import Scaling
 from camslice.cluster.objects import CameraObject, FleetObject
 from camslice.cluster.placement.place import Rules, Stream, place
 from camslice.cluster.placement.shards import Shard, shards_of
@@ -56,10 +57,10 @@ def pod_objects(
 
 
 def fleet_objects(
-    fleet: FleetObject, cameras: Iterable[CameraObject], sharing: Sharing, prometheus: str | None = None
+    fleet: FleetObject, cameras: Iterable[CameraObject], sharing: Sharing, scaling: Scaling | None = None
 ) -> list[Manifest]:
     """What all pods of a fleet share."""
-    return [network_policy(fleet, cameras), disruption_budget(fleet), *engine_objects(fleet, sharing, prometheus)]
+    return [network_policy(fleet, cameras), disruption_budget(fleet), *engine_objects(fleet, sharing, scaling)]
 
 
 def streams_of(cameras: Iterable[CameraObject]) -> list[Stream]:

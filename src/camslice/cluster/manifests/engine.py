@@ -11,6 +11,7 @@ from typing import Any
 from camslice.cluster.manifests.common import TMP, UID, Manifest, metadata
 from camslice.cluster.manifests.config import engine_name
 from camslice.cluster.manifests.pod import TOKEN_DIR, token_secret_name
+from camslice.cluster.manifests.scaled import Scaling, scaled_object
 from camslice.cluster.manifests.weights import in_pod, weights_mount
 from camslice.cluster.names import CACHE_DIR, FLEET, GRPC_PORT, HTTP_PORT, ROLE, SHAPE, TAINT
 from camslice.cluster.nodes.node_pool import pool_name
@@ -18,21 +19,28 @@ from camslice.cluster.objects import FleetObject, NodeShape, PodShape
 from camslice.cluster.sharing.protocol import Sharing
 
 _LABELS = {ROLE: "engine", "app.kubernetes.io/name": "camslice"}
-_MOST_TIMES = 2
-"""Times the planned servers that may run; more nodes than planned are never bought for them."""
 
 
-def engine_objects(fleet: FleetObject, sharing: Sharing, prometheus: str | None = None) -> list[Manifest]:
-    """None for a fleet without engine servers. `prometheus`: its address, by which KEDA scales."""
-    found = [(shape, pod) for shape in fleet.shapes for pod in shape.pods if pod.role == "engine"]
+def engine_objects(fleet: FleetObject, sharing: Sharing, scaling: Scaling | None = None) -> list[Manifest]:
+    """None for a fleet without engine servers. With `scaling` KEDA's autoscaler owns their number, and no object says it."""
+    found = _servers(fleet)
     if not found:
         return []
     shape, pod = found[0]
-    planned = sum(each.nodes * engine.count for each, engine in found)
-    objects = [_service(fleet), _deployment(fleet, shape, pod, planned, sharing, scaled=prometheus is not None)]
-    if prometheus is not None:
-        objects.append(_scaled(fleet, planned, prometheus))
+    planned = planned_servers(fleet)
+    objects = [_service(fleet), _deployment(fleet, shape, pod, planned, sharing, scaled=scaling is not None)]
+    if scaling is not None:
+        objects.append(scaled_object(fleet, planned, scaling, _LABELS))
     return objects
+
+
+def planned_servers(fleet: FleetObject) -> int:
+    """How many engine servers a fleet has without anybody scaling them."""
+    return sum(shape.nodes * pod.count for shape, pod in _servers(fleet))
+
+
+def _servers(fleet: FleetObject) -> list[tuple[NodeShape, PodShape]]:
+    return [(shape, pod) for shape in fleet.shapes for pod in shape.pods if pod.role == "engine"]
 
 
 def _service(fleet: FleetObject) -> Manifest:
@@ -116,7 +124,7 @@ def _deployment(
         "selector": {"matchLabels": {FLEET: fleet.name, ROLE: "engine"}},
         "template": {"metadata": {"labels": {FLEET: fleet.name, **_LABELS}}, "spec": spec},
     }
-    if not scaled:  # else KEDA's autoscaler owns the number
+    if not scaled:
         body["replicas"] = planned
     return {
         "apiVersion": "apps/v1",
@@ -131,39 +139,3 @@ def _on_nodes_with_engines(fleet: FleetObject) -> Manifest:
     shapes = [pool_name(fleet, shape) for shape in fleet.shapes if any(pod.role == "engine" for pod in shape.pods)]
     here = {"matchExpressions": [{"key": SHAPE, "operator": "In", "values": shapes}]}
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [here]}}}
-
-
-def _scaled(fleet: FleetObject, planned: int, prometheus: str) -> Manifest:
-    """Half of the allowed drops, or a tenth of the objective spent waiting, asks for one server more."""
-    missed = (
-        f'sum(rate(camslice_camera_frames_total{{fleet="{fleet.name}",fate=~"stale|superseded"}}[1m]))'
-        f' / sum(rate(camslice_camera_frames_captured_total{{fleet="{fleet.name}"}}[1m]))'
-    )
-    waited = (
-        f'sum(rate(camslice_stage_seconds_sum{{fleet="{fleet.name}",stage=~"queue|network"}}[1m]))'
-        f' / sum(rate(camslice_stage_seconds_count{{fleet="{fleet.name}",stage="total"}}[1m]))'
-    )
-    triggers = [
-        ("missed", missed, max(fleet.objective.drop_rate / 2, 0.001)),
-        ("waited", waited, fleet.objective.latency_ms / 1000 / 10),
-    ]
-    return {
-        "apiVersion": "keda.sh/v1alpha1",
-        "kind": "ScaledObject",
-        "metadata": metadata(fleet, engine_name(fleet), _LABELS),
-        "spec": {
-            "scaleTargetRef": {"name": engine_name(fleet)},
-            "minReplicaCount": planned,
-            "maxReplicaCount": planned * _MOST_TIMES,
-            "cooldownPeriod": 300,
-            "triggers": [
-                {
-                    "type": "prometheus",
-                    "name": name,
-                    "metricType": "Value",
-                    "metadata": {"serverAddress": prometheus, "query": query, "threshold": f"{threshold:g}"},
-                }
-                for name, query, threshold in triggers
-            ],
-        },
-    }

@@ -64,7 +64,7 @@ def metrics_text(operator: Operator, lease: Lease | None) -> str:
     count("camslice_operator_failures", "Looks at fleets that ended with an error and are repeated.", operator.failures)
     count("camslice_operator_conflicts", "Looks at fleets that ended because an object had changed.", operator.conflicts)
     count("camslice_operator_moves", "Streams that were given another place.", operator.moves)
-    count("camslice_operator_engines_unscaled", "Looks at engine servers that no KEDA is there to scale.", operator.engines.unscaled)
+    count("camslice_operator_engines_unscaled", "Looks at engine servers that no KEDA scales.", operator.engines.unscaled)
     requests = Counter("camslice_operator_requests", "Writing requests to the API server.", ["verb", "kind"], registry=registry)
     for what, number in dict(operator.writing.asked).items():
         verb, _, kind = what.partition(" ")
