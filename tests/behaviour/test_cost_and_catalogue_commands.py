@@ -283,7 +283,7 @@ def test_without_boto3_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "boto3", None)
     assert ended("catalogue", "refresh", "--out", str(tmp_path / "now.csv")) == 2
     said = capsys.readouterr().err
-    assert said == "camslice: prices are fetched with boto3, which is not here; pip install 'camslice[aws]'.\n"
+    assert said == "camslice: prices are fetched with boto3, which is not here; install it with: pip install 'camslice[aws]'.\n"
     assert not (tmp_path / "now.csv").exists()
 
 

@@ -22,7 +22,7 @@ def aws_client(what: str, kind: type[CamsliceError]) -> Callable[[str, str], Aws
             connect_timeout=_CONNECT_S, retries={"max_attempts": _TRIES, "mode": "standard"}
         )
     except ImportError:
-        raise kind(f"{what} with boto3, which is not here; pip install 'camslice[aws]'.") from None
+        raise kind(f"{what} with boto3, which is not here; install it with: pip install 'camslice[aws]'.") from None
 
     def client(service: str, region: str) -> AwsClient:
         return cast("AwsClient", boto3.client(service, region_name=region, config=config))
