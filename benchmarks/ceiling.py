@@ -134,7 +134,7 @@ def bare(info: ModelInfo, seconds: float) -> dict[str, float]:
     import openvino as ov
 
     width, height, threads = info.input.width, info.input.height, inference_threads()
-    compiled, _ = compiled_model(
+    compiled, *_ = compiled_model(
         info, width, height, Layout.I420, "CPU", Precision.AUTO, threads, max_batch=1, cache=cache_folder() / "openvino"
     )
     random = np.random.default_rng(0)

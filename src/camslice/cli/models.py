@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from camslice.cli.models_quantise import quantise
 from camslice.cli.options import AcceptLicences, AsJson
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ BRING_IT = "a file of yours"
 
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+app.command("quantise")(quantise)
 
 
 @app.command("list")

@@ -17,7 +17,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 Engine = Annotated[str, typer.Option(help="openvino, onnxruntime or ultralytics")]
 ModelArgument = Annotated[str, typer.Argument(help=MODEL_HELP, metavar="MODEL")]
 NmsIou = Annotated[float, typer.Option(help="overlap above which a weaker box of the same class is dropped", max=1.0)]
-PrecisionOption = Annotated[str, typer.Option("--precision", help="auto, bf16 or fp32")]
+PrecisionOption = Annotated[str, typer.Option("--precision", help="auto, bf16, fp32 or int8")]
 
 Choice = TypeVar("Choice", bound=StrEnum)
 

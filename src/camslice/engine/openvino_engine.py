@@ -1,4 +1,4 @@
-"""OpenVINO: the default engine on a CPU. BF16 where the processor has it, one stream per usable core, requests in a queue.
+"""OpenVINO: the default engine on a CPU. One stream per usable core, requests in a queue, arithmetic as `precision` decides.
 
 Threads are never pinned: by default every process pins its threads to the same first cores, and eight one-thread pods of
 YOLOX-nano then share one core (107 frames/s in all instead of 220, measured on two cores).
@@ -11,13 +11,14 @@ import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from camslice.engine.batch_pool import BatchPool
 from camslice.engine.fitting import fitted
 from camslice.engine.openvino_core import openvino_core
+from camslice.engine.precision import decide
 from camslice.engine.protocol import EngineInfo, InferenceTimes, OnDone, Outputs
 from camslice.engine.slots import Layout, SlotArrays
 from camslice.engine.telemetry import switch_off_telemetry
@@ -62,10 +63,12 @@ class OpenVinoEngine:
     ) -> None:
         switch_off_telemetry()
         self._centred, self._even = info.input.centred, layout is Layout.I420
-        compiled, computed = compiled_model(info, width, height, layout, device, precision, threads, max_batch, cache)
+        compiled, computed, why = compiled_model(info, width, height, layout, device, precision, threads, max_batch, cache)
         streams = max(1, int(compiled.get_property("NUM_STREAMS")))
         batches = streams * QUEUE_FACTOR
-        self._info = EngineInfo("openvino", device, computed, width, height, max_batch, batches, threads, info.sha256)
+        self._info = EngineInfo(
+            "openvino", device, computed, width, height, max_batch, batches, threads, info.sha256, precision_why=why
+        )
         self._pool = BatchPool[_Request]()
         turns = Turns(streams)
         self._requests = tuple(
@@ -222,6 +225,14 @@ def _done(request: weakref.ref[_Request]) -> None:
         computed.read()
 
 
+class Compiled(NamedTuple):
+    """A model on a device, the precision that it computes in, and why in that one."""
+
+    model: ov.CompiledModel
+    precision: str
+    why: str
+
+
 def compiled_model(
     info: ModelInfo,
     width: int,
@@ -232,8 +243,8 @@ def compiled_model(
     threads: int,
     max_batch: int,
     cache: Path | None,
-) -> tuple[ov.CompiledModel, str]:
-    """The model behind its u8 input, compiled, and the precision that it computes in. Raises EngineError."""
+) -> Compiled:
+    """The model behind its u8 input, compiled in the precision that `precision` comes down to. Raises EngineError."""
     import openvino as ov
 
     from camslice.engine.openvino_graph import with_u8_input
@@ -245,32 +256,26 @@ def compiled_model(
             f"model {info.name}: OpenVINO has no device {device!r} here; it has {', '.join(core.available_devices)}. "
             "Set `device:` to one of them."
         )
-    computed = _precision(core, device, precision)
-    settings: dict[str, str | int | bool] = {"INFERENCE_PRECISION_HINT": computed}
+    has_bf16 = "BF16" in core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+    decision = decide(info, precision, device, has_bf16=has_bf16)
+    settings: dict[str, str | int | bool] = {"INFERENCE_PRECISION_HINT": "bf16" if decision.bf16 else "f32"}
     if device == "CPU":
         settings |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": str(threads), "ENABLE_CPU_PINNING": False}
     if cache is not None:
         settings["CACHE_DIR"] = str(cache)
     try:
-        model = core.read_model(info.path)
+        model = core.read_model(decision.weights or info.path)
+        int8 = any(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
         batch = ov.Dimension(1) if max_batch == 1 else ov.Dimension(1, max_batch)
         model.reshape({model.inputs[0]: ov.PartialShape([batch, 3, height, width])})
         compiled = core.compile_model(with_u8_input(model, layout, info.input, width, height), device, settings)
     except RuntimeError as error:
         raise EngineError(f"model {info.name} ({info.path}): OpenVINO cannot load it on {device}: {_reason(error)}") from error
-    return compiled, "bf16" if computed == "bf16" else "fp32" if computed == "f32" else computed
+    computed = "int8" if int8 else "bf16" if decision.bf16 else "fp32"
+    log.info("model %s computes in %s on %s: %s", info.name, computed.upper(), device, decision.why)
+    return Compiled(compiled, computed, decision.why)
 
 
 def _reason(error: Exception) -> str:
     """The last line of an OpenVINO message: the others say where in its code."""
     return str(error).strip().splitlines()[-1]
-
-
-def _precision(core: ov.Core, device: str, wanted: Precision) -> str:
-    """OpenVINO's name of the precision to compute in. `auto`: BF16 if the device has it, else FP32."""
-    has_bf16 = "BF16" in core.get_property(device, "OPTIMIZATION_CAPABILITIES")
-    if wanted is Precision.FP32 or (wanted is Precision.AUTO and not has_bf16):
-        return "f32"
-    if not has_bf16:
-        raise EngineError(f"precision bf16: {device} cannot compute in BF16; use `precision: auto` or fp32.")
-    return "bf16"

@@ -21,6 +21,7 @@ from camslice.video.slot import Slot
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
     """What is running. `precision` is what the device really computes in, `threads` its share of the cores.
+    `precision_why` says in words why in that one, where there was a choice.
 
     `ready_boxes`: its only output is boxes [batch, K, 6] (x1, y1, x2, y2 in slot pixels, confidence, class id), which need no
     decoder of their own; rows of confidence 0 are none.
@@ -36,6 +37,7 @@ class EngineInfo:
     threads: int
     model_sha256: str
     ready_boxes: bool = False
+    precision_why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,9 +149,11 @@ class ModelKeys(Keys):
         Allowed("a device of the engine, such as CPU or GPU"),
     ] = None
     precision: Annotated[
-        Literal["auto", "bf16", "fp32"],
-        Field(description="Arithmetic; auto takes BF16 where the processor has it."),
-        Allowed("auto, bf16 or fp32"),
+        Literal["auto", "bf16", "fp32", "int8"],
+        Field(
+            description="Arithmetic; auto takes the fastest here of FP32, BF16 and the INT8 of `camslice models quantise`."
+        ),
+        Allowed("auto, bf16, fp32 or int8"),
     ] = "auto"
     max_batch: Annotated[
         int | None,

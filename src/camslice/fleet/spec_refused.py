@@ -18,7 +18,6 @@ _KEYS: Mapping[str, Mapping[str, str]] = {
         "zones": "zones are",
         "rules": "rules are",
         "masks": "masks are",
-        "substream": "substreams are",
         "policy": "policies are",
     },
     "models": {"policy": "policies are"},
@@ -26,7 +25,7 @@ _KEYS: Mapping[str, Mapping[str, str]] = {
 }
 
 _VALUES: Mapping[tuple[str, str], Mapping[str, str]] = {
-    ("models", "precision"): dict.fromkeys(("int8", "fp16"), "auto, bf16 or fp32"),
+    ("models", "precision"): {"fp16": "auto, bf16, fp32 or int8"},
 }
 
 

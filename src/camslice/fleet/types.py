@@ -63,11 +63,13 @@ class Topology(StrEnum):
 
 
 class Precision(StrEnum):
-    """Arithmetic of the model; `auto` takes BF16 where the processor has it, else FP32."""
+    """Arithmetic of the model; `auto` takes the one that was measured to be the fastest here, as `engine.precision` says."""
 
     AUTO = "auto"
     BF16 = "bf16"
     FP32 = "fp32"
+    INT8 = "int8"
+    """Of a version that `camslice models quantise` made and judged."""
 
 
 @dataclass(frozen=True, slots=True)

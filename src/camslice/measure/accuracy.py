@@ -100,6 +100,7 @@ def score(dataset: LabelledPictures, labels: Sequence[str], found: Mapping[int, 
         return Accuracy(len(dataset.images), 0.0, 0.0, {}, fps)
     truth = COCO(str(dataset.annotations))
     evaluator = COCOeval_faster(truth, truth.loadRes(rows), iouType="bbox", print_function=lambda *_: None)
+    evaluator.params.imgIds = sorted(dataset.images)
     evaluator.params.catIds = sorted(names.values())
     evaluator.evaluate()
     evaluator.accumulate()

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
 
+from camslice.engine.processor import cpu_features, cpu_model
+
 LIBRARIES = ("camslice", "openvino", "onnxruntime", "av", "opencv-python-headless", "numpy")
-FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimd", "bf16", "i8mm")
-"""What speeds a detector up on a processor, by the names of /proc/cpuinfo."""
 
 
 def fingerprint() -> dict[str, object]:
@@ -37,19 +36,6 @@ def fingerprint() -> dict[str, object]:
     }
 
 
-def cpu_model(cpuinfo: str | None = None) -> str:
-    """The processor's name as the kernel knows it, else its architecture."""
-    names = _cpuinfo(cpuinfo)
-    return names.get("model name") or names.get("Model") or platform.processor() or platform.machine()
-
-
-def cpu_features(cpuinfo: str | None = None) -> tuple[str, ...]:
-    """Those of `FEATURES` that the processor has."""
-    names = _cpuinfo(cpuinfo)
-    flags = set((names.get("flags") or names.get("Features") or "").split())
-    return tuple(feature for feature in FEATURES if feature in flags)
-
-
 def nvidia_devices() -> list[str]:
     """The NVIDIA devices that the kernel shows."""
     return sorted(path.name for path in Path("/dev").glob("nvidia[0-9]*"))
@@ -67,13 +53,6 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _cpuinfo(text: str | None) -> Mapping[str, str]:
-    """The first processor's lines of /proc/cpuinfo."""
-    first = (_read(Path("/proc/cpuinfo")) if text is None else text).partition("\n\n")[0]
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
 def _distribution() -> str:
     if sys.platform != "linux":
         return platform.platform()
@@ -81,10 +60,3 @@ def _distribution() -> str:
         return platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
     except OSError:
         return "Linux"
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

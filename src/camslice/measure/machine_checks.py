@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 
 from camslice.engine.memory import available_memory_bytes, memory_limit_bytes
+from camslice.engine.processor import cpu_features, cpu_model
 from camslice.engine.threads import cgroup_quota, usable_cores
 from camslice.measure.checks import Check
-from camslice.measure.machine import cpu_features, cpu_model, nvidia_devices
+from camslice.measure.machine import nvidia_devices
 from camslice.models.cache import cache_folder
 
 _LEAST_MEMORY_MB = 1_000

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from camslice.fleet.errors import ModelError
-from camslice.fleet.types import Backend, ModelSpec
+from camslice.fleet.types import Backend, ModelSpec, Precision
 from camslice.models.cache import search_folders, sha256_of
 from camslice.models.catalogue import Catalogue, Kind, load_catalogue
 from camslice.models.choose_decoder import choose_decoder, class_count
@@ -17,6 +17,7 @@ from camslice.models.labels import find_labels
 from camslice.models.licences import NO_LICENCE, AcceptLicence
 from camslice.models.model import InputSpec, ModelInfo
 from camslice.models.progress import Progress
+from camslice.models.quantised import required_quantised
 from camslice.models.read_weights import read_weights
 from camslice.models.weights_file import WeightsFile
 
@@ -39,7 +40,7 @@ def resolve(
     `spec.weights` is a name of the model list or a path, to a file or to a folder that holds one OpenVINO model. A path to a
     file of the list gets the list's facts; any other file is read for its shapes and metadata. Raises ModelError: unknown
     name, nothing to be had, licence not accepted, not a model, outputs that no decoder fits, unknown classes, a size the model
-    does not take.
+    does not take, precision int8 without an INT8 version.
     """
     known = catalogue or load_catalogue()
     found = _found(spec, known, accept, progress)
@@ -48,6 +49,7 @@ def resolve(
     if spec.decoder is not None and spec.decoder != info.decoder:
         weights = read_weights(info.path, (info.input.width, info.input.height))
         info = dataclasses.replace(info, decoder=choose_decoder(weights, info.input.width, info.input.height, spec.decoder))
+    _refuse_int8_that_is_not_there(info, spec)
     if spec.classes is not None:
         info = dataclasses.replace(info, wanted=class_ids(info.name, info.labels, spec.classes))
     return info
@@ -69,6 +71,16 @@ def own_file(weights: str, catalogue: Catalogue) -> Path | None:
         return None
     candidates = [folder / f"{weights}{suffix}" for folder in search_folders() for suffix in _MODEL_SUFFIXES]
     return next((path for path in candidates if path.is_file()), None)
+
+
+def _refuse_int8_that_is_not_there(info: ModelInfo, spec: ModelSpec) -> None:
+    if spec.precision is not Precision.INT8:
+        return
+    if spec.backend is not Backend.OPENVINO:
+        raise ModelError(
+            f"model {spec.name}: only the engine openvino computes in int8, not {spec.backend}; use another precision."
+        )
+    required_quantised(info, spec.weights)
 
 
 def _found(spec: ModelSpec, catalogue: Catalogue, accept: AcceptLicence, progress: Progress | None) -> Found | Path:

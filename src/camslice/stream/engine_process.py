@@ -99,7 +99,11 @@ class EngineProcess:
         self._models.add(name)
         queues = max(1, info.batches // 2)
         width, height = info.input_width, info.input_height
-        self._say(ModelLoaded(name, order.number, info.backend, info.device, info.precision, width, height, queues))
+        self._say(
+            ModelLoaded(
+                name, order.number, info.backend, info.device, info.precision, width, height, queues, info.precision_why
+            )
+        )
 
     def _not_loaded(self, order: LoadModel, reason: str) -> None:
         name = order.spec.name

@@ -91,6 +91,7 @@ class ModelLoaded:
     input_width: int
     input_height: int
     queues: int
+    precision_why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

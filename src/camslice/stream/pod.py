@@ -137,6 +137,7 @@ class Pod:
                 info.input_width,
                 info.input_height,
                 max(1, info.batches // 2),
+                info.precision_why,
             )
         )
         if before is not None:

@@ -264,7 +264,15 @@ class SupervisedFleet:
                 (loaded.backend, loaded.device, loaded.precision) if loaded else (str(life.spec.backend), "", "")
             )
             told = EngineStatus(
-                name, backend, device, precision, life.info.licence, occupancy, life.problem, loaded is not None
+                name,
+                backend,
+                device,
+                precision,
+                life.info.licence,
+                occupancy,
+                life.problem,
+                loaded is not None,
+                loaded.precision_why if loaded else "",
             )
             engines.append(told)
         return engines

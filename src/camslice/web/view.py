@@ -71,6 +71,8 @@ class EngineStatus:
     occupancy: float
     problem: str | None
     loaded: bool = True
+    precision_why: str = ""
+    """Why it computes in that precision, in words; empty where there was no choice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,7 @@ WRONG = [
         with_model("weights: a, engine: tensorrt"),
         ['models.people.engine: "tensorrt" is not', "openvino, onnxruntime, ultralytics or oip"],
     ),
-    (with_model("weights: a, precision: int8"), ["models.people.precision: int8 is not there yet", "auto, bf16 or fp32"]),
+    (with_model("weights: a, precision: fp16"), ["models.people.precision: fp16 is not there yet", "auto, bf16, fp32 or int8"]),
     (with_model("weights: a, max_batch: 0"), ["models.people.max_batch: 0 is not", "1 to 256"]),
     (with_model("weights: a, max_batch: 0x" + "f" * 9000), ["models.people.max_batch: a number with so many digits is not"]),
     (with_model("weights: !!python/name:os.system a"), ["fleet.yaml:2: YAML tags are not allowed"]),

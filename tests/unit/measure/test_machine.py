@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from camslice.engine.memory import memory_limit_bytes
-from camslice.measure.machine import LIBRARIES, cpu_features, cpu_model, fingerprint, library_versions
+from camslice.engine.processor import cpu_features, cpu_model
+from camslice.measure.machine import LIBRARIES, fingerprint, library_versions
 
 X86 = """\
 processor\t: 0
