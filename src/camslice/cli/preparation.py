@@ -36,8 +36,8 @@ def look_at_sources(fleet: Fleet, *, refuse: bool) -> None:
 
     Raises SourceError.
     """
-    by_source = {camera.source: _fault(camera) for camera in fleet.cameras}
-    faults = {camera.name: fault for camera in fleet.cameras if (fault := by_source[camera.source])}
+    by_source = {camera.watched: _fault(camera) for camera in fleet.cameras}
+    faults = {camera.name: fault for camera in fleet.cameras if (fault := by_source[camera.watched])}
     if refuse and fleet.cameras and len(faults) == len(fleet.cameras):
         name, fault = next(iter(faults.items()))
         others = f" (none of the {len(faults)} cameras can start)" if len(faults) > 1 else ""

@@ -63,7 +63,7 @@ def _probe_all(cameras: Sequence[CameraSpec], seconds: float) -> list[Probed]:
 
 
 def _what_is_opened(camera: CameraSpec) -> tuple[str, float, float | None]:
-    return camera.source.reveal(), camera.fps, camera.playback_fps
+    return camera.watched.reveal(), camera.fps, camera.playback_fps
 
 
 def _write(path: Path, fleet: Fleet, found: Sequence[Probed]) -> tuple[str, ...]:

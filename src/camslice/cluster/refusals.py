@@ -55,10 +55,10 @@ def source_variables(template: str) -> tuple[str, ...]:
 
 
 def _of_camera(camera: CameraSpec, declared: Fleet) -> Iterator[str]:
-    template = camera.source.template
+    template = camera.watched.template
     if not _REMOTE.match(template) and not template.startswith("${"):
         yield (
-            f"camera {camera.name}: no pod can see {camera.source.redacted}; a camera in a cluster is an rtsp://, http(s):// "
+            f"camera {camera.name}: no pod can see {camera.watched.redacted}; a camera in a cluster is an rtsp://, http(s):// "
             "or scene:// address."
         )
         return

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from camslice.fleet.secrets import Source
 from camslice.fleet.spec_keys import CameraKeys
 from camslice.fleet.spec_planning import camera_objective, stream_format
 from camslice.fleet.spec_sources import camera_source
 from camslice.fleet.spec_values import LONGEST_NAME
-from camslice.fleet.types import CameraSpec, Freshness, Objective
+from camslice.fleet.types import CameraSpec, Decoder, Decoding, Freshness, Objective
 from camslice.fleet.yaml_lines import Document, KeyPath
 
 
@@ -32,10 +33,9 @@ class CameraList:
     def add(self, keys: CameraKeys, path: KeyPath) -> None:
         """Add the camera, or the `count` cameras, declared at `path`."""
         models = self._models(keys, path)
-        try:
-            source = camera_source(keys.source, self.base_dir, self.environ)
-        except ValueError as error:
-            self._mistake((*path, "source"), str(error))
+        source = self._source(keys.source, (*path, "source"))
+        substream = None if keys.substream is None else self._source(keys.substream, (*path, "substream"))
+        if source is None or (keys.substream is not None and substream is None):
             return
         for name in self._names(keys, path):
             self.cameras.append(
@@ -47,10 +47,20 @@ class CameraList:
                     loop=keys.loop,
                     playback_fps=keys.playback_fps,
                     freshness=Freshness(keys.freshness),
+                    decode=Decoding(keys.decode),
+                    decoder=Decoder(keys.decoder),
+                    substream=substream,
                     stream=stream_format(keys.stream),
                     objective=camera_objective(keys.objective, self.objective),
                 )
             )
+
+    def _source(self, template: str, path: KeyPath) -> Source | None:
+        try:
+            return camera_source(template, self.base_dir, self.environ)
+        except ValueError as error:
+            self._mistake(path, str(error))
+            return None
 
     def _models(self, keys: CameraKeys, path: KeyPath) -> tuple[str, ...]:
         if (keys.model is None) == (keys.models is None):

@@ -115,11 +115,11 @@ class Camera:
         except SourceEndedError:
             self._finish(CameraState.ENDED, "the source came to its end")
         except SourceError as error:
-            self._finish(CameraState.FAILED, self._request.spec.source.scrub(str(error)))
+            self._finish(CameraState.FAILED, self._request.spec.scrub(str(error)))
         except Exception as error:  # noqa: BLE001  # a defect must not look like a camera that is merely silent
             # Not log.exception: the text of FFmpeg's errors ends with the address and its password.
-            source = self._request.spec.source
-            log.error("camera %s stopped by a defect\n%s", self._request.spec.name, source.scrub(traceback.format_exc()))
+            spec = self._request.spec
+            log.error("camera %s stopped by a defect\n%s", spec.name, spec.scrub(traceback.format_exc()))
             self._finish(CameraState.FAILED, f"stopped by a defect of camslice: {type(error).__name__}")
         self._report_decoded()
 
@@ -140,7 +140,9 @@ class Camera:
     def _play(self, feed: Feed) -> None:
         clock = self._capture_clock(feed, None if feed.live else self._waited_for_start_ns())
         selection = Selection(clock, self._due)
-        chosen = self._chooser(feed, selection)
+        selective = feed if isinstance(feed, SelectiveFeed) else None
+        sieved = None if self._request.spec.decode is Decoding.ALL else selective
+        frames: Sequence[DueFrame]
         stop, now_ns = self._stop, self._now_ns
         while not stop.asked:
             asked_ns = now_ns()
@@ -150,19 +152,13 @@ class Camera:
             if not_before_ns > arrived_ns and stop.wait((not_before_ns - arrived_ns) / NS_PER_S):
                 return
             try:
-                frames = chosen()
+                frames = list(selection.of(feed.decode())) if sieved is None else sieved.decode_due(selection)
             except CorruptPacketError:
                 frames = []
                 selection.count(corrupt=1)
-            self._take_counts(selection)
+            self._take_counts(selection, "" if selective is None else selective.remark)
             for frame in frames:
                 self._hand_over(frame)
-
-    def _chooser(self, feed: Feed, selection: Selection) -> Callable[[], Sequence[DueFrame]]:
-        """What gives the due frames of the packet read last."""
-        if isinstance(feed, SelectiveFeed) and self._request.spec.decode is not Decoding.ALL:
-            return lambda: feed.decode_due(selection)
-        return lambda: list(selection.of(feed.decode()))
 
     def _waited_for_start_ns(self) -> int | None:
         """Once: cameras that are to begin together have opened their sources by then. None if the instant was past."""
@@ -174,7 +170,7 @@ class Camera:
         self._stop.wait((first_ns - now_ns) / NS_PER_S)
         return first_ns
 
-    def _take_counts(self, selection: Selection) -> None:
+    def _take_counts(self, selection: Selection, remark: str) -> None:
         if self._stop.asked:
             return
         decoded, skipped, corrupt = selection.taken_counts()
@@ -183,7 +179,7 @@ class Camera:
         if corrupt:
             self._listener.on_corrupt(corrupt)
         if decoded and self._state is not CameraState.LIVE:
-            self._tell_state(CameraState.LIVE)
+            self._tell_state(CameraState.LIVE, remark)
         if self._now_ns() - self._reported_ns > NS_PER_S:
             self._report_decoded()
 

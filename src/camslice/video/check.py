@@ -37,7 +37,7 @@ def native_fps(spec: CameraSpec) -> float | None:
 def _opened(spec: CameraSpec) -> Iterator[Feed | None]:
     """The open source, None for one that is not opened here. Errors are told without what came from the environment."""
     try:
-        if needs_network_or_device(spec.source.reveal()):
+        if needs_network_or_device(spec.watched.reveal()):
             yield None
             return
         feed = open_source(SourceRequest(spec, Pace.LOSSLESS))
@@ -46,13 +46,13 @@ def _opened(spec: CameraSpec) -> Iterator[Feed | None]:
         finally:
             feed.close()
     except SourceError as error:
-        raise SourceError(spec.source.scrub(str(error))) from None
+        raise SourceError(spec.scrub(str(error))) from None
     except OSError as error:
-        raise SourceError(f"{spec.source.redacted} cannot be opened: {error.strerror or 'no reason given'}") from None
+        raise SourceError(f"{spec.watched.redacted} cannot be opened: {error.strerror or 'no reason given'}") from None
 
 
 def _decode_one(feed: Feed, spec: CameraSpec) -> None:
-    shown = spec.source.redacted
+    shown = spec.watched.redacted
     for _ in range(_PATIENCE_PACKETS):
         try:
             feed.advance()

@@ -68,6 +68,11 @@ class Feed(Protocol):
 class SelectiveFeed(Feed, Protocol):
     """A source that can leave out frames before they are decoded. For one connection either `decode` is used or this."""
 
+    @property
+    def remark(self) -> str:
+        """Why it is not decoded as it was asked for, in a sentence; '' if it is."""
+        ...
+
     def decode_due(self, selector: Selector) -> Sequence[DueFrame]:
         """The due frames that the packet completes, maybe none. Every frame of the source is asked about and counted.
 

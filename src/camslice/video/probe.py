@@ -38,11 +38,11 @@ def probe(spec: CameraSpec, seconds: float = 5.0, clock: Callable[[], float] = t
     try:
         return _probe(spec, seconds, clock)
     except ConnectionLostError as error:
-        raise SourceError(f"{spec.source.redacted}: {spec.source.scrub(str(error))}.") from None
+        raise SourceError(f"{spec.watched.redacted}: {spec.scrub(str(error))}.") from None
     except SourceError as error:
-        raise SourceError(spec.source.scrub(str(error))) from None
+        raise SourceError(spec.scrub(str(error))) from None
     except OSError as error:
-        raise SourceError(f"{spec.source.redacted} cannot be opened: {error.strerror or 'no reason given'}.") from None
+        raise SourceError(f"{spec.watched.redacted} cannot be opened: {error.strerror or 'no reason given'}.") from None
 
 
 def _probe(spec: CameraSpec, seconds: float, clock: Callable[[], float]) -> StreamFormat:
@@ -56,10 +56,10 @@ def _probe(spec: CameraSpec, seconds: float, clock: Callable[[], float]) -> Stre
         feed.close()
     size = watched.size or meter.size
     if size is None:
-        raise SourceError(f"{spec.source.redacted} holds no frame that can be decoded; check it with a video player.")
+        raise SourceError(f"{spec.watched.redacted} holds no frame that can be decoded; check it with a video player.")
     fps = watched.fps(feed.nominal_fps)
     if fps is None:
-        raise SourceError(f"{spec.source.redacted} does not say its frame rate; write the camera's `stream` yourself.")
+        raise SourceError(f"{spec.watched.redacted} does not say its frame rate; write the camera's `stream` yourself.")
     shown_fps = spec.playback_fps if spec.playback_fps is not None and not feed.live else fps
     kbps = meter.mean_bytes * shown_fps * 8 / 1000
     return StreamFormat(*size, round(shown_fps, 3), meter.codec or DRAWN, round(kbps, 1))
@@ -170,7 +170,7 @@ def _of_pictures(feed: PicturesFeed, spec: CameraSpec) -> StreamFormat:
     feed.advance()
     size = _decoded_size(feed)
     if size is None:
-        raise SourceError(f"{spec.source.redacted}: its first picture cannot be read; check the file.")
+        raise SourceError(f"{spec.watched.redacted}: its first picture cannot be read; check the file.")
     paths = feed.paths
     mean_bytes = sum(path.stat().st_size for path in paths) / len(paths)
     return StreamFormat(*size, spec.fps, _codec_of(paths[0]), round(mean_bytes * spec.fps * 8 / 1000, 1))

@@ -80,5 +80,5 @@ class CameraDesk:
 
 def _scrubbed(sentence: str, cameras: Sequence[CameraSpec]) -> str:
     for camera in cameras:
-        sentence = camera.source.scrub(sentence)
+        sentence = camera.scrub(sentence)
     return sentence

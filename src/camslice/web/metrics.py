@@ -213,6 +213,11 @@ def _cameras(status: FleetStatus) -> Iterator[Metric]:
     for state in CameraState:
         cameras.add_metric([state.value], sum(camera.state is state for camera in status.cameras))
     yield cameras
+    yield GaugeMetricFamily(
+        "camslice_decoder_fallbacks",
+        "Cameras that are decoded in software although a device was asked for.",
+        sum(camera.state is CameraState.LIVE and bool(camera.reason) for camera in status.cameras),
+    )
     usd = usd_per_camera_month(status.fleet.machine, len(status.cameras))
     if usd is not None:
         yield GaugeMetricFamily("camslice_usd_per_camera_month", "The machine's price shared by its cameras.", usd)

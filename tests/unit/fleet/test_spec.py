@@ -243,7 +243,7 @@ LATER = [
     *[(SMALL + f"{key}: 1\n", f"fleet.yaml:5: {key}:") for key in ("precision", "policy")],
     *[
         (with_camera(f"name: a, source: b, fps: 1, model: people, {key}: []"), f"fleet.yaml:5: cameras[1].{key}:")
-        for key in ("zones", "rules", "masks", "substream")
+        for key in ("zones", "rules", "masks")
     ],
     (SMALL + "sinks: [{jsonl: a, mqtt: b}]\n", "fleet.yaml:5: sinks[0].mqtt:"),
 ]

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.error import EOFError as AvEndOfFileError
-from av.error import FFmpegError
+from av.error import ExternalError, FFmpegError, UnknownError
+from av.error import MemoryError as AvMemoryError
 from av.packet import Packet
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
@@ -23,9 +25,15 @@ from camslice.video.picture import AvPicture
 from camslice.video.ring import PacketRing
 from camslice.video.selection import Selector
 from camslice.video.sources.dependence import ReadDependence, dependence_reader
+from camslice.video.sources.hardware import SOFTWARE, Hardware
 from camslice.video.sources.sieve import Sieve
 
 av.logging.set_level(None)
+
+OpenContainer = Callable[[HWAccel | None], InputContainer]
+"""Opens the source, to be decoded on that device."""
+_DEVICE_FAULTS = (ExternalError, UnknownError, AvMemoryError)
+"""What a device fails with that is there and full."""
 
 _TEXT_CODECS = {"ansi", "bintext", "xbin", "idf"}
 """FFmpeg would draw a text file as a picture of its letters."""
@@ -40,24 +48,29 @@ class AvReader:
 
     def __init__(
         self,
-        open_container: Callable[[], InputContainer],
+        open_container: OpenContainer,
         ring: PacketRing | None = None,
         *,
         patient: bool = False,
         key_frames: bool = False,
+        device: Hardware = SOFTWARE,
     ) -> None:
         """Open. Every packet goes to `ring` too, if there is one. Raises FFmpegError, or NoVideoError.
 
-        `patient` and `key_frames` are for `decode_due`, as the sieve has them.
+        `patient` and `key_frames` are for `decode_due`, as the sieve has them. What `device` cannot decode is decoded in
+        software, and `remark` says why.
         """
         self._open_container = open_container
         self._ring = ring
         self._patient = patient
         self._key_frames = key_frames
+        self._device = device
         self._open()
 
     def _open(self) -> None:
-        self._container = self._open_container()
+        self.remark = self._device.lacking
+        """Why this is not decoded as it was asked for, '' if it is."""
+        self._container = self._opened()
         try:
             self._stream = _video_stream(self._container)
         except NoVideoError:
@@ -72,6 +85,16 @@ class AvReader:
         self._begin()
         context = self._stream.codec_context
         self._dependence_of = dependence_reader(context.name, context.extradata, intra_only=context.codec.intra_only)
+
+    def _opened(self) -> InputContainer:
+        accelerator = self._device.accelerator()
+        try:
+            return self._open_container(accelerator)
+        except _DEVICE_FAULTS as error:
+            if accelerator is None:
+                raise
+            self.remark = self._device.failed(error)
+            return self._open_container(None)
 
     def _begin(self) -> None:
         self.frames = 0
@@ -136,9 +159,17 @@ class AvReader:
         except FFmpegError as error:
             raise CorruptPacketError(error.strerror) from None
         if frames:
+            if not self.frames and self._device.device is not None and not self.remark:
+                self._look_at_device()
             self.fruitless = 0
             self.frames += len(frames)
         return frames
+
+    def _look_at_device(self) -> None:
+        """FFmpeg goes over to software without a word; then its frames are not the device's."""
+        context = self._stream.codec_context
+        if not context.is_hwaccel or context.pix_fmt != self._device.device:
+            self.remark = self._device.refused(context.name)
 
     def _reorders(self) -> bool:
         context = self._stream.codec_context
@@ -176,13 +207,14 @@ class AvReader:
 
 def open_container(
     url: str,
+    accelerator: HWAccel | None = None,
     *,
     container_format: str | None = None,
     options: Mapping[str, str] | None = None,
     timeout_s: tuple[float | None, float | None] | None = None,
 ) -> InputContainer:
     """FFmpeg's container for `url`; `timeout_s` for opening and between packets. Raises FFmpegError."""
-    return av.open(url, "r", format=container_format, options=dict(options or {}), timeout=timeout_s)
+    return av.open(url, "r", format=container_format, options=dict(options or {}), timeout=timeout_s, hwaccel=accelerator)
 
 
 def _video_stream(container: InputContainer) -> VideoStream:

@@ -24,4 +24,4 @@ def open_glob(request: SourceRequest) -> Feed:
         raise SourceError(f"no file matches {pattern}; check the camera's source")
     if all(is_picture(path) for path in paths):
         return show(paths, request)
-    return PlayedFeed([partial(read_file, path, request.ring) for path in paths], loop=request.loop, shown=pattern)
+    return PlayedFeed([partial(read_file, path, request) for path in paths], loop=request.loop, shown=pattern)

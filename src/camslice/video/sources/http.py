@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from av.error import FFmpegError
 
 from camslice.video.feed import ConnectionLostError, Feed
-from camslice.video.sources.av_reader import AvReader, NoVideoError, open_container
+from camslice.video.sources.av_reader import NoVideoError, open_container
 from camslice.video.sources.faults import reason
 from camslice.video.sources.live import PROBE_OPTIONS, LiveFeed
 from camslice.video.sources.played import PlayedFeed
@@ -28,9 +29,9 @@ def open_http(request: SourceRequest) -> Feed:
     is_playlist = urlsplit(request.address).path.endswith((".m3u8", ".m3u"))
     read_s = max(request.timeouts.read_s, _SEGMENT_PATIENCE_S) if is_playlist else request.timeouts.read_s
     timeout_s = (request.timeouts.open_s, read_s)
-    source = request.spec.source
+    source = request.source
     try:
-        reader = AvReader(lambda: open_container(request.address, options=PROBE_OPTIONS, timeout_s=timeout_s), request.ring)
+        reader = request.reader(partial(open_container, request.address, options=PROBE_OPTIONS, timeout_s=timeout_s))
     except (FFmpegError, NoVideoError) as error:
         raise ConnectionLostError(reason(error, source)) from None
     if reader.has_end:

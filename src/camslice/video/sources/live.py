@@ -33,6 +33,11 @@ class LiveFeed:
         """The rate that the camera declares."""
         return self._reader.nominal_fps
 
+    @property
+    def remark(self) -> str:
+        """Why it is not decoded as it was asked for."""
+        return self._reader.remark
+
     def advance(self) -> PacketTime:
         """Wait for the next packet. Raises ConnectionLostError."""
         try:

@@ -43,6 +43,11 @@ class PlayedFeed:
         """The rate of the file that is played now."""
         return self._reader.nominal_fps
 
+    @property
+    def remark(self) -> str:
+        """Why it is not decoded as it was asked for."""
+        return self._reader.remark
+
     def advance(self) -> PacketTime:
         """Read the next packet, of the next file or round when need be."""
         while True:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from camslice.fleet.types import CameraSpec, Pace
+from camslice.fleet.secrets import Source
+from camslice.fleet.types import CameraSpec, Decoding, Pace
 from camslice.video.ring import PacketRing
+from camslice.video.sources.av_reader import AvReader, OpenContainer
+from camslice.video.sources.hardware import hardware
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,24 @@ class SourceRequest:
     @property
     def address(self) -> str:
         """The address with its credentials: for opening a connection and for nothing else."""
-        return self.spec.source.reveal()
+        return self.spec.watched.reveal()
 
     @property
     def shown(self) -> str:
         """The address as it may be shown."""
-        return self.spec.source.redacted
+        return self.spec.watched.redacted
+
+    @property
+    def source(self) -> Source:
+        """The stream to open: the camera's substream where it has one."""
+        return self.spec.watched
+
+    def reader(self, open_container: OpenContainer) -> AvReader:
+        """A reader as this camera is to be decoded. Raises FFmpegError, or NoVideoError."""
+        return AvReader(
+            open_container,
+            self.ring,
+            patient=self.pace is not Pace.LIVE,
+            key_frames=self.spec.decode is Decoding.KEY_FRAMES,
+            device=hardware(self.spec.decoder),
+        )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from av.error import FFmpegError
 
 from camslice.video.feed import ConnectionLostError, Feed
-from camslice.video.sources.av_reader import AvReader, NoVideoError, open_container
+from camslice.video.sources.av_reader import NoVideoError, open_container
 from camslice.video.sources.faults import reason
 from camslice.video.sources.live import PROBE_OPTIONS, LiveFeed
 from camslice.video.sources.request import SourceRequest
@@ -25,7 +27,7 @@ def open_rtsp(request: SourceRequest) -> Feed:
     }
     timeout_s = (request.timeouts.open_s, None)
     try:
-        reader = AvReader(lambda: open_container(request.address, options=options, timeout_s=timeout_s), request.ring)
+        reader = request.reader(partial(open_container, request.address, options=options, timeout_s=timeout_s))
     except (FFmpegError, NoVideoError) as error:
-        raise ConnectionLostError(reason(error, request.spec.source)) from None
-    return LiveFeed(reader, request.spec.source)
+        raise ConnectionLostError(reason(error, request.source)) from None
+    return LiveFeed(reader, request.source)

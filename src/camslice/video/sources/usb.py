@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from av.error import FFmpegError
 
 from camslice.video.feed import ConnectionLostError, Feed
-from camslice.video.sources.av_reader import AvReader, NoVideoError, open_container
+from camslice.video.sources.av_reader import NoVideoError, open_container
 from camslice.video.sources.faults import reason
 from camslice.video.sources.live import PROBE_OPTIONS, LiveFeed
 from camslice.video.sources.request import SourceRequest
@@ -15,10 +17,10 @@ def open_usb(request: SourceRequest) -> Feed:
     """Open the device. ConnectionLostError when that fails: a camera may be plugged in later."""
     device = device_path(request.address)
     try:
-        reader = AvReader(lambda: open_container(device, container_format="v4l2", options=PROBE_OPTIONS), request.ring)
+        reader = request.reader(partial(open_container, device, container_format="v4l2", options=PROBE_OPTIONS))
     except (FFmpegError, NoVideoError) as error:
-        raise ConnectionLostError(f"{device}: {reason(error, request.spec.source)}") from None
-    return LiveFeed(reader, request.spec.source)
+        raise ConnectionLostError(f"{device}: {reason(error, request.source)}") from None
+    return LiveFeed(reader, request.source)
 
 
 def device_path(address: str) -> str:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.stream import Discard
 
@@ -33,8 +35,8 @@ def test_of_several_renditions_the_largest_is_read_and_the_others_are_not_fetche
     master.write_text("#EXTM3U\n" + "".join(write_rendition(tmp_path, name) for name in names))
     opened: list[InputContainer] = []
 
-    def open_master() -> InputContainer:
-        opened.append(open_container(str(master)))
+    def open_master(accelerator: HWAccel | None) -> InputContainer:
+        opened.append(open_container(str(master), accelerator))
         return opened[0]
 
     reader = AvReader(open_master)
@@ -56,4 +58,4 @@ def test_a_source_with_sound_only_has_no_video(tmp_path: Path) -> None:
         sound.sample_rate = 8000
         target.mux(stream.encode(sound))
     with pytest.raises(NoVideoError):
-        AvReader(lambda: open_container(str(path)))
+        AvReader(partial(open_container, str(path)))
