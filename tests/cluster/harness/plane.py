@@ -31,7 +31,10 @@ _USERS = {
     "system:kube-controller-manager": "",
     "kwok": "system:masters",
     "karpenter": "system:masters",
+    "keda": "system:masters",
 }
+_AUTOSCALER_S = 2
+"""How often the controller of autoscalers looks; 15 s by default."""
 _SERVICES = "10.96.77.0/24"
 _NOT_VERIFIED = ssl._create_unverified_context()
 
@@ -99,6 +102,11 @@ class Plane:
                     continue  # the others repeat Karpenter's own
                 self.kubectl("apply", "--server-side", "-f", str(file))
 
+    def undefine(self, group: str) -> None:
+        """Take kinds away again, and all objects of them."""
+        for file in sorted((TOOLS / "crds" / group).glob("*.yaml")):
+            self.kubectl("delete", "--ignore-not-found", "-f", str(file))
+
     def fake_node(self, name: str, labels: Mapping[str, str], allocatable: Mapping[str, str]) -> Object:
         """A node that kwok plays. To be applied."""
         return {
@@ -134,6 +142,66 @@ class Plane:
         """End it; its kinds stay."""
         self.programs.pop("karpenter-kwok").end()
 
+    def start_keda(self) -> None:
+        """The real one: its operator, and its adapter as the server of external.metrics.k8s.io."""
+        self.define("keda")
+        folder = self.folder / "keda"
+        folder.mkdir()
+        self.keys.certificate("keda", "ca", "/CN=keda", "subjectAltName=IP:127.0.0.1,DNS:localhost")
+        for source, name in (("ca.crt", "ca.crt"), ("keda.crt", "tls.crt"), ("keda.key", "tls.key")):
+            shutil.copy(self.keys.path(source), folder / name)
+        metrics, health, between, adapter, adapter_metrics = free_ports(5)
+        self.kubectl("create", "namespace", "keda")
+        text = (Path(__file__).parent / "keda-adapter.yaml").read_text().replace("PORT", str(adapter))
+        self.kubectl("apply", "-f", "-", stdin=text)
+        user = self.keys.kubeconfig("keda", self.server)
+        environment = {"KUBECONFIG": str(user), "POD_NAMESPACE": "keda", "KEDA_CLUSTER_OBJECT_NAMESPACE": "keda"}
+        environment |= {"WATCH_NAMESPACE": ""}
+        self._run(
+            "keda-operator",
+            [
+                f"--metrics-bind-address=127.0.0.1:{metrics}",
+                f"--health-probe-bind-address=127.0.0.1:{health}",
+                f"--metrics-service-bind-address=127.0.0.1:{between}",
+                f"--cert-dir={folder}",
+            ],
+            environment,
+        )
+        self._answers("keda-operator", f"http://127.0.0.1:{health}/readyz")
+        self._run(
+            "keda-adapter",
+            [
+                f"--secure-port={adapter}",
+                "--bind-address=127.0.0.1",
+                f"--port={adapter_metrics}",
+                f"--metrics-service-address=127.0.0.1:{between}",
+                f"--cert-dir={folder}",
+                f"--tls-cert-file={folder / 'tls.crt'}",
+                f"--tls-private-key-file={folder / 'tls.key'}",
+                f"--client-ca-file={folder / 'ca.crt'}",
+                *(f"--{kind}-kubeconfig={user}" for kind in ("authentication", "authorization", "lister")),
+            ],
+            environment,
+        )
+
+        def serves() -> str:
+            return self.kubectl("get", "--raw", "/apis/external.metrics.k8s.io/v1beta1")
+
+        until(serves, "keda-adapter", 90, self.programs["keda-adapter"].check)
+
+    def stop_keda(self) -> None:
+        """End it and take back its part of the API, else deleting any namespace waits for it; its kinds stay.
+
+        What it scaled goes first, for only KEDA lets go of that.
+        """
+        self.kubectl("delete", "scaledobjects", "--all", "--all-namespaces", "--ignore-not-found", "--timeout=30s")
+        self.kubectl("delete", "apiservice", "v1beta1.external.metrics.k8s.io", "--ignore-not-found")
+        for name in ("keda-adapter", "keda-operator"):
+            if name in self.programs:
+                self.programs.pop(name).end()
+        self.kubectl("delete", "namespace", "keda", "--wait=false", "--ignore-not-found")
+        shutil.rmtree(self.folder / "keda", ignore_errors=True)
+
     def log(self, name: str) -> str:
         """The end of a program's log."""
         return tail(self.logs / name, 40)
@@ -158,6 +226,7 @@ class Plane:
                 f"--service-account-private-key-file={self.keys.path('accounts.key')}",
                 f"--root-ca-file={self.keys.path('ca.crt')}",
                 "--node-monitor-grace-period=50s",
+                f"--horizontal-pod-autoscaler-sync-period={_AUTOSCALER_S}s",
             ],
         )
         self._answers("kube-scheduler", f"https://127.0.0.1:{scheduler}/healthz")

@@ -38,12 +38,20 @@ def free_ports(number: int) -> list[int]:
 class Program:
     """One running program with its log. It ends with the test run, however that ends."""
 
-    def __init__(self, name: str, arguments: list[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        arguments: list[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        path: Path | None = None,
+    ) -> None:
+        """`path`: where the program is, when it is none that tools/kube-tools builds."""
         self.name = name
         self.log = log
         with log.open("ab") as file:
             self._process = subprocess.Popen(
-                [str(program(name)), *arguments],
+                [str(path or program(name)), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 HANDED_OVER = f"{OPERATOR}-handed-over"
 """Field manager of a number that is nobody's yet."""
 _KEDA = "/apis/keda.sh/v1alpha1"
-_ASK_AGAIN_S = 60.0
+_ASK_AGAIN_S = 30.0
 
 
 class EngineServers:
