@@ -2,7 +2,7 @@
 
 The noise is a mean absolute deviation, so that one passer-by weighs less than in a variance. Both are running averages in
 time, not in frames: a camera looked at twice as often learns no faster. A change counts from `NOISES` deviations
-plus a floor on, for each pixel; 6 mean deviations are 4.8 standard deviations of Gaussian noise.
+plus a floor on, for each pixel; 4.5 mean deviations are 3.6 standard deviations of Gaussian noise.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from camslice.video.slot import ByteArray
 
-NOISES = 6.0
+NOISES = 4.5
 LEARNING_S = 20.0
 """Time constant of the running averages."""
 _PRIOR_LOOKS = 6

@@ -18,6 +18,7 @@ from camslice.video.slot import ByteArray
 
 SUDDEN = 0.22
 """Logarithm of the gain from one look to the next from which on light is said to be switched."""
+_NOTICEABLE = 0.05
 FAR = 0.45
 """Logarithm of the gain at which a background is too far off to be compared with."""
 _FLICKERS = 3.0
@@ -39,24 +40,26 @@ class Exposure:
         self._corrected: ByteArray = np.empty((rows * CELL, columns * CELL), np.uint8)
         self._last = 0.0
         self._jumps = 0.0
+        self.switched = self.jumped = False
+        """Whether light was switched; whether it changed noticeably at all."""
         self.gains: FloatArray = np.ones(rows, np.float32)
 
     def restart(self) -> None:
         """There is a new background, as bright as the picture. How the light flickers is remembered."""
         self._last = 0.0
 
-    def measure(self, cells: ByteArray, background: ByteArray, elapsed_s: float) -> bool:
-        """Take the gains of `cells` against `background`, both mean levels [rows, columns]. True if light was switched."""
+    def measure(self, cells: ByteArray, background: ByteArray, elapsed_s: float) -> None:
+        """Take the gains of `cells` against `background`, both mean levels [rows, columns]."""
         now, before = cells.astype(np.float32), background.astype(np.float32)
         ratios = ((now + _BLACK) / (before + _BLACK)).ravel()
         gain = float(np.partition(ratios, ratios.size // 2)[ratios.size // 2])
         self._take_rows(now, before, gain)
         level = math.log(gain)
         jump = abs(level - self._last)
-        switched = jump > max(SUDDEN, _FLICKERS * self._jumps) or abs(level) > FAR
+        self.jumped = jump > _NOTICEABLE
+        self.switched = jump > max(SUDDEN, _FLICKERS * self._jumps) or abs(level) > FAR
         self._jumps += (jump - self._jumps) * (0.3 if jump > self._jumps else min(1.0, elapsed_s / _FORGETTING_S))
         self._last = level
-        return switched
 
     def correct(self, picture: ByteArray) -> ByteArray:
         """`picture` as bright as the background; itself if it already is. Valid until the next call."""

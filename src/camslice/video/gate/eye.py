@@ -14,17 +14,17 @@ from camslice.video.gate.grid import CELL, Grid, Polygon
 from camslice.video.gate.sight import Cells, Disturbance, Sight
 from camslice.video.gate.speckle import Speckle
 from camslice.video.gate.stillness import Stillness
-from camslice.video.gate.whole_frame import UNRELATED, correlation, moved
+from camslice.video.gate.whole_frame import UNRELATED, correlation, moved, swayed
 from camslice.video.slot import ByteArray
 
 _LONGEST_STEP_S = 2.0
 """After a longer pause the background learns as if it had been this long."""
-_PIXELS_FLOOR, _CELLS_FLOOR = 4.0, 2.0
+_PIXELS_FLOOR, _CELLS_FLOOR = 2.5, 1.0
 """Grey levels that a change has at least: of a pixel, of the mean of a cell."""
 _PIXELS_OF_CELL = 3
 """So many of its 16 pixels must have changed for a cell to have."""
-_SHAKE_FROM, _OTHER_FROM, _LIGHT_FROM = 0.08, 0.35, 0.6
-"""Shares of changed cells: from which on the camera may have moved, the picture be another, the light be another."""
+_OTHER_FROM, _ALL_FROM = 0.35, 0.6
+"""Shares of changed cells from which on the picture may be another one altogether, and from which on it surely is."""
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
@@ -55,24 +55,24 @@ class Eye:
         seen = np.asarray(cv2.medianBlur(picture.luma(grid.luma_width, grid.luma_height), 3), np.uint8)
         cells = np.asarray(cv2.resize(seen, self._cells_size, interpolation=cv2.INTER_AREA), np.uint8)
         elapsed_s = min(max(0.0, at_s - self._at_s), _LONGEST_STEP_S)
+        self._at_s = at_s
         last, last_cells = self._last, self._last_cells
-        self._last, self._last_cells, self._at_s = seen, cells, at_s
         if last is None or last_cells is None:
             return self._start_over(seen, cells, Disturbance.START)
-        switched = self._exposure.measure(cells, self._cells.levels, elapsed_s)
+        self._exposure.measure(cells, self._cells.levels, elapsed_s)
         even, even_cells = self._exposure.correct(seen), self._exposure.correct_cells(cells)
         changed = self._changed(even, even_cells)
-        share = int(np.count_nonzero(changed)) / self._watched_count
-        disturbance = self._disturbance(share, seen, cells, last, last_cells, switched=switched)
+        disturbance = self._disturbance(seen, even_cells, changed, last, last_cells)
         if disturbance is not None:
             return self._start_over(seen, cells, disturbance)
-        moving = np.asarray(cv2.absdiff(cells, last_cells) > self._cells.limits, np.bool_)
+        moving = np.asarray(cv2.absdiff(even_cells, last_cells) > self._cells.limits, np.bool_)
         self._learn(seen, cells, changed, elapsed_s)
         settled = self._stillness.settled(changed, moving, at_s, even, self._pixels.levels, self._pixels.limits)
         if settled is not None:
             self._pixels.absorb(seen, _to_pixels(settled))
             self._cells.absorb(cells, settled)
-        return Sight(changed != 0)
+        self._last, self._last_cells = seen, even_cells
+        return Sight(changed != 0, luma=seen)
 
     def _changed(self, pixels: ByteArray, cells: ByteArray) -> ByteArray:
         """255 for the cells that differ from the background in enough pixels or in their mean, less masks and snow."""
@@ -83,15 +83,21 @@ class Eye:
         return self._speckle.remove(self._differs)
 
     def _disturbance(
-        self, share: float, seen: ByteArray, cells: ByteArray, last: ByteArray, last_cells: ByteArray, *, switched: bool
+        self, pixels: ByteArray, cells: ByteArray, changed: ByteArray, last: ByteArray, last_cells: ByteArray
     ) -> Disturbance | None:
         """What happened to the whole picture, if anything; each question is asked only when so much has changed as it takes."""
-        if share >= _SHAKE_FROM and moved(seen, last):
-            return Disturbance.SHAKE
-        if share >= _OTHER_FROM and correlation(cells, last_cells) < UNRELATED:
-            return Disturbance.CUT
-        if switched or share >= _LIGHT_FROM:
+        share = int(np.count_nonzero(self._differs)) / self._watched_count
+        if share >= _OTHER_FROM:
+            if correlation(cells, last_cells) < UNRELATED:
+                return Disturbance.SHAKE if moved(pixels, last) else Disturbance.CUT
+            if moved(pixels, last):
+                return Disturbance.SHAKE
+        if self._exposure.switched:
             return Disturbance.LIGHT
+        if share > 0 and swayed(cells, last_cells, _around(changed) == 0):
+            return Disturbance.SHAKE
+        if share >= _ALL_FROM:
+            return Disturbance.LIGHT if self._exposure.jumped else Disturbance.SHAKE
         return None
 
     def _start_over(self, seen: ByteArray, cells: ByteArray, disturbance: Disturbance) -> Sight:
@@ -101,7 +107,8 @@ class Eye:
         self._exposure.restart()
         self._speckle.restart()
         self._stillness.restart()
-        return Sight(self._watched != 0, disturbance)
+        self._last, self._last_cells = seen, cells
+        return Sight(self._watched != 0, disturbance, seen)
 
     def _learn(self, seen: ByteArray, cells: ByteArray, changed: ByteArray, elapsed_s: float) -> None:
         """Go on learning everywhere but in and around what changed."""
@@ -109,11 +116,16 @@ class Eye:
             self._pixels.learn(seen, elapsed_s, None)
             self._cells.learn(cells, elapsed_s, None)
             return
-        free = np.asarray(cv2.bitwise_not(cv2.dilate(changed, _NEIGHBOURS)), np.uint8)
+        free = np.asarray(cv2.bitwise_not(_around(changed)), np.uint8)
         size = (self._grid.luma_width, self._grid.luma_height)
         cv2.resize(free, size, dst=self._free, interpolation=cv2.INTER_NEAREST)
         self._pixels.learn(seen, elapsed_s, self._free)
         self._cells.learn(cells, elapsed_s, free)
+
+
+def _around(changed: ByteArray) -> ByteArray:
+    """The cells that changed and their neighbours."""
+    return np.asarray(cv2.dilate(changed, _NEIGHBOURS), np.uint8)
 
 
 def _to_pixels(cells: Cells) -> Cells:

@@ -30,7 +30,9 @@ class Sight:
 
     `cells` bool [ROWS, COLUMNS]: each covers an equal share of the frame, True where something moved or stands that was not
     there before. With a `disturbance` nothing is known to be still, and all cells but the masked ones are True.
+    `luma` uint8 [h, w] is the small picture that was looked at, None where there is none to be had.
     """
 
     cells: Cells
     disturbance: Disturbance | None = None
+    luma: npt.NDArray[np.uint8] | None = None
