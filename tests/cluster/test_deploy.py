@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.cluster.harness.plane import Plane
 from tests.cluster.harness.programs import KubectlError, until
-from tests.cluster.test_operator import RunningOperator
+from tests.cluster.test_operator import RunningOperator, states
 from tests.command_line import ended
 
 FLEET = """
@@ -29,6 +30,9 @@ cameras:
 planning: {instance_types: [g4dn.xlarge], topologies: [sliced], robust: false}
 """
 Run = Callable[..., tuple[int, Mapping[str, Any]]]
+Operating = Callable[..., AbstractContextManager[RunningOperator]]
+JSON_KEYS = {"revision", "back_to", "objects", "pruned", "changes", "ready", "why_not"}
+JSON_KEYS |= {"conditions", "cameras", "pods", "nodes", "pending", "events", "warnings"}
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +74,41 @@ def deploy(plane: Plane, namespace: str, capsys: pytest.CaptureFixture[str]) -> 
     yield deploy
     for kind in ("nodepools", "nodeoverlays", "ec2nodeclasses"):
         plane.kubectl("delete", kind, "--selector", f"camslice.dev/fleet={name}", "--wait=false", "--ignore-not-found")
+
+
+@pytest.fixture
+def operator(plane: Plane, namespace: str, tmp_path: Path) -> Operating:
+    """The real operator as a process, with a node of the plan's shape that has so many slices, and the cameras' credentials."""
+
+    @contextmanager
+    def operating(slices: int) -> Iterator[RunningOperator]:
+        fleet = f"street-{namespace}"
+        shape = f"{fleet}.g4dn-xlarge-sliced-1"
+        room = {"cpu": "8", "memory": "16Gi", "pods": "29", "nvidia.com/gpu.shared": str(slices)}
+        labels = {"camslice.dev/fleet": fleet, "camslice.dev/shape": shape, "node.kubernetes.io/instance-type": "g4dn.xlarge"}
+        node = plane.fake_node(f"node-{namespace}", labels, room)
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{fleet}-cameras", "namespace": namespace}}
+        plane.apply([node, {**secret, "stringData": {"CAM_USER": "viewer", "CAM_PASSWORD": "open-sesame"}}])
+        running = RunningOperator(plane, namespace, tmp_path)
+        running.start()
+        try:
+            until(running.metrics, "the operator", 90, running.check)
+            yield running
+        finally:
+            running.stop()
+            plane.kubectl("delete", "node", f"node-{namespace}")
+
+    return operating
+
+
+def everything(plane: Plane, namespace: str) -> dict[str, int]:
+    """What a deploy and the operator made, by name, with the version of what each is to be."""
+    kinds = "camerafleets,cameras,pods,secrets,networkpolicies,poddisruptionbudgets"
+    found = [*plane.get(kinds, "--namespace", namespace), *plane.get("nodepools,nodeoverlays,ec2nodeclasses")]
+    return {
+        f"{each['kind']} {each['metadata']['name']} {each['metadata']['uid']}": each["metadata"].get("generation", 0)
+        for each in found
+    }
 
 
 def cameras_in(plane: Plane, namespace: str) -> list[str]:
@@ -189,31 +228,67 @@ def test_what_is_pending_is_told_in_the_schedulers_own_words_and_ends_with_1(
     assert any("FailedScheduling" in each for each in said["events"])
 
 
+def test_with_the_real_operator_a_deploy_ends_ready_and_a_second_one_changes_nothing(
+    plane: Plane, namespace: str, deploy: Run, plan: Callable[[int], Path], operator: Operating
+) -> None:
+    eight = plan(8)
+    with operator(slices=8) as running:
+        code, said = deploy(eight, "--wait", "90")
+        assert (code, said["ready"], said["why_not"]) == (0, True, None), running.log()
+        assert set(said) == JSON_KEYS
+        assert said["cameras"] == {"cameras": 8, "live": 8, "placed": 8, "refused": 0}
+        assert (said["pods"], said["nodes"], said["pending"]) == ({"ready": 8}, {"g4dn.xlarge": 1}, {})
+        assert {each["type"]: each["holds"] for each in said["conditions"]} == {
+            "Ready": True,
+            "WithinObjective": None,
+            "Degraded": False,
+            "Infeasible": False,
+            "NoCapacity": False,
+        }
+        assert {each["what"] for each in said["objects"]} == {"created"}
+        assert said["changes"] == {"created": len(said["objects"]), "changed": 0, "unchanged": 0, "pruned": 0, "left": 0}
+
+        before = everything(plane, namespace)
+        code, again = deploy(eight, "--wait", "30")
+        assert (code, again["ready"], again["revision"]) == (0, True, said["revision"])
+        assert again["changes"] == {"created": 0, "changed": 0, "unchanged": len(said["objects"]), "pruned": 0, "left": 0}
+        assert deploy(eight, "--diff")[0] == 0
+        assert everything(plane, namespace) == before
+
+        code, fewer = deploy(plan(4), "--wait", "60")
+        assert (code, fewer["ready"], fewer["changes"]["pruned"]) == (0, True, 4)
+        assert fewer["cameras"] == {"cameras": 4, "live": 4, "placed": 4, "refused": 0}
+
+
 def test_the_operators_pods_that_find_no_slice_are_told_in_the_schedulers_own_words(
-    plane: Plane, namespace: str, deploy: Run, plan: Callable[[int], Path], tmp_path: Path
+    deploy: Run, plan: Callable[[int], Path], operator: Operating
 ) -> None:
     """A node has six slices of a GPU where the plan counts on eight."""
-    fleet = f"street-{namespace}"
-    shape = f"{fleet}.g4dn-xlarge-sliced-1"
-    room = {"cpu": "8", "memory": "16Gi", "pods": "29", "nvidia.com/gpu.shared": "6"}
-    labels = {"camslice.dev/fleet": fleet, "camslice.dev/shape": shape, "node.kubernetes.io/instance-type": "g4dn.xlarge"}
-    node = plane.fake_node(f"six-{namespace}", labels, room)
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{fleet}-cameras", "namespace": namespace}}
-    plane.apply([node, {**secret, "stringData": {"CAM_USER": "viewer", "CAM_PASSWORD": "open-sesame"}}])
-    operator = RunningOperator(plane, namespace, tmp_path)
-    operator.start()
-    try:
-        until(operator.metrics, "the operator", 90, operator.check)
+    with operator(slices=6) as running:
         code, said = deploy(plan(8), "--wait", "40")
-    finally:
-        operator.stop()
-        plane.kubectl("delete", "node", f"six-{namespace}")
-    assert (code, sum(said["pods"].values())) == (1, 8), operator.log()
+    assert (code, sum(said["pods"].values())) == (1, 8), running.log()
     ((words, number),) = said["pending"].items()
     assert number == 2
     assert "Insufficient nvidia.com/gpu.shared" in words
     assert f"2 pods pending: {words}" in said["why_not"]
     assert said["nodes"] == {"g4dn.xlarge": 1}
+
+
+def test_a_camera_that_somebody_else_added_is_named_as_why_a_deploy_does_not_end(
+    plane: Plane, namespace: str, deploy: Run, plan: Callable[[int], Path], operator: Operating
+) -> None:
+    """The plan has no room for it, so it is refused, and the fleet is not what was deployed."""
+    four = plan(4)
+    with operator(slices=4) as running:
+        assert deploy(four, "--wait", "90")[0] == 0, running.log()
+        (made,) = plane.get("camera", "gate-1", "--namespace", namespace)
+        foreign = {key: made[key] for key in ("apiVersion", "kind", "spec")}
+        plane.apply([{**foreign, "metadata": {"name": "gate-99", "namespace": namespace}}])
+        until(lambda: "refused" in states(plane, namespace), "it to be refused", 30, running.check)
+        code, said = deploy(four, "--wait", "3")
+    assert (code, said["ready"]) == (1, False)
+    assert said["cameras"] == {"cameras": 4, "live": 4, "placed": 4, "refused": 1}
+    assert "the fleet has 5 cameras where 4 are deployed: somebody else added some" in said["why_not"]
 
 
 def test_it_waits_until_the_fleet_says_that_it_is_ready(

@@ -49,6 +49,8 @@ class FleetLook:
     nodes: Mapping[str, int]
     pending: Mapping[str, int]
     events: tuple[str, ...]
+    known: int | None = None
+    """How many cameras the operator counts, where that is not how many there are to be."""
 
     @property
     def line(self) -> str:
@@ -68,6 +70,10 @@ class FleetLook:
         words = [meaning for sign, meaning in _MEANINGS if any(sign in each.lower() for each in self.events)]
         words += [f"{count} pod{'s' if count > 1 else ''} pending: {said}" for said, count in self.pending.items()]
         words += [f"{each.type}: {each.message or each.reason}" for each in self.conditions if _bad(each)]
+        if self.known is not None:
+            deployed = self.cameras.get("cameras", 0)
+            why = "somebody else added some" if self.known > deployed else "the operator has not heard of all yet"
+            words.append(f"the fleet has {self.known} cameras where {deployed} are deployed: {why}")
         if self.cameras.get("refused"):
             words.append(f"{self.cameras['refused']} cameras are refused")
         if not words and not self.conditions:
@@ -95,6 +101,7 @@ def seen(
     conditions = tuple(_condition(each) for each in status.get("conditions") or ())
     current = status.get("observedGeneration") == (fleet.get("metadata") or {}).get("generation")
     counts = {key: int(status.get(key) or 0) for key in ("cameras", "live", "placed", "refused")}
+    known = counts["cameras"]
     return FleetLook(
         ready=current and counts["cameras"] == cameras and any(each.type == "Ready" and each.holds for each in conditions),
         conditions=conditions,
@@ -103,6 +110,7 @@ def seen(
         nodes=Counter(_type(each) for each in nodes),
         pending=Counter(said for each in pods if (said := _pending(each))),
         events=tuple(_sentence(each) for each in sorted(events, key=_at) if _telling(each)),
+        known=known if current and known != cameras else None,
     )
 
 

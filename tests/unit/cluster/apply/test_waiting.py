@@ -57,6 +57,15 @@ def test_an_operator_that_said_nothing_is_the_reason() -> None:
     assert "operator" in seen({"metadata": {"generation": 1}}, [], [], [], 2).why_not
 
 
+@pytest.mark.parametrize(
+    ("counted", "deployed", "why"), [(3, 2, "somebody else added some"), (1, 2, "has not heard of all yet"), (2, 2, None)]
+)
+def test_a_fleet_of_other_cameras_than_those_deployed_says_so(counted: int, deployed: int, why: str | None) -> None:
+    said = seen(fleet(cameras=counted), [], [], [], deployed).why_not
+    assert (f"{counted} cameras where {deployed} are deployed" in said) == (why is not None)
+    assert why is None or why in said
+
+
 def test_warnings_and_karpenters_steps_are_told_in_their_order_and_chatter_is_not() -> None:
     def event(reason: str, at: str, kind: str = "Normal") -> dict[str, Any]:
         return {
