@@ -313,15 +313,16 @@ def test_a_password_that_changes_is_followed_and_no_other_camera_pauses(pod: Pod
     need_rtsp_server()
     with RtspServer(size="128x96", fps=10, password="first") as server:
         port = server.port
-        pod.secrets({"CAM_PASSWORD": "first\n"})
+        pod.secrets({"CAM_PASSWORD": "first\n", "CAMSLICE_CREDENTIALS_REVISION": "a"})
         pod.fleet("1", [("gate", f"rtsp://bob:${{CAM_PASSWORD}}@127.0.0.1:{port}/cam1"), ("yard", SCENE)])
         command = pod.start()
         wait_for_live(command, "gate", "yard")
         processes = command.process.pid, analysis_process(command).pid
         before = captured(command, "yard")
+        assert runs(command, "1.a")
     with RtspServer(size="128x96", fps=10, port=port, password="other"):
         command.wait_for(lambda: live(command) == {"yard"})
-        pod.secrets({"CAM_PASSWORD": "other\n"})
+        pod.secrets({"CAM_PASSWORD": "other\n", "CAMSLICE_CREDENTIALS_REVISION": "b"})
         wait_for_live(command, "gate", "yard")
         assert (command.process.pid, analysis_process(command).pid) == processes
         after = captured(command, "yard")
@@ -329,7 +330,7 @@ def test_a_password_that_changes_is_followed_and_no_other_camera_pauses(pod: Pod
         assert after[1] == before[1] == 0, "the other camera has paused"
         restarted = [line for line in command.stderr().splitlines() if "restart" in line]
         assert not restarted
-        assert runs(command, "1")
+        assert runs(command, "1.b"), "it tells that the new password is in force"
         assert "first" not in command.stderr().replace("the first", "")
 
 

@@ -62,7 +62,7 @@ class FleetFile:
     def _declared(self) -> Declared:
         placed = None
         try:
-            placed = read_placement(self.path.parent)
+            placed = read_placement(self.path.parent, secrets_folder())
             return Declared(self._with_store(_as_run(load_fleet(self.path)), placed), placed)
         except FleetError as fault:
             return Declared(None, placed, fault)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from camslice.cluster.manifests.assigned import Assigned
@@ -82,7 +82,7 @@ def preview(fleet: FleetObject, cameras: Sequence[CameraObject]) -> list[Manifes
     held: dict[str, list[Assigned]] = {}
     for key, at in placement.places.items():
         held.setdefault(at.shard, []).append(Assigned(by_name[key.camera], key.model, at.fps, 1))
-    empty: Mapping[str, Mapping[str, str]] = {}
+    empty: SecretData = {}
     made = [
         pod_objects(fleet, shard, first_pod_name(fleet, shard), held.get(shard.name, ()), empty, sharing).in_order
         for shard in shards

@@ -2,6 +2,9 @@
 
     {"revision": "7", "epochs": {"gate/people": 12}}
 
+Where the streams' credentials are mounted, a file among them says which revision these are: folders of a pod do not change
+together, so each tells its own, and what runs is the revision of both.
+
 An epoch counts how often a stream was placed, and grows: whoever writes a stream's results with a lower one than was seen has
 lost the stream to another pod.
 """
@@ -10,29 +13,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from camslice.fleet.errors import FleetError
 from camslice.fleet.types import StreamKey
 
 FILE = "placement.json"
+CREDENTIALS_FILE = "CAMSLICE_CREDENTIALS_REVISION"
+"""Among mounted secrets."""
 _FORM = '{"revision": "7", "epochs": {"CAMERA/MODEL": 12}}'
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A revision of what runs here, and the epoch of each stream's placement."""
+    """A revision of what runs here, and the epoch of each stream's placement. The revision of mounted credentials is part of
+    it, after a point."""
 
     revision: str
     epochs: Mapping[StreamKey, int] = field(default_factory=dict)
 
 
-def read_placement(folder: Path) -> Placed | None:
-    """What `placement.json` in `folder` says, None without one. Raises FleetError."""
+def read_placement(folder: Path, secrets: Path | None = None) -> Placed | None:
+    """What `placement.json` in `folder` says of what runs with these secrets, None without one. Raises FleetError."""
     path = folder / FILE
     try:
-        return parse_placement(path.read_text("utf-8"), str(path))
+        placed = parse_placement(path.read_text("utf-8"), str(path))
+        credentials = "" if secrets is None else _credentials(secrets / CREDENTIALS_FILE)
+        return replace(placed, revision=joined(placed.revision, credentials))
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
@@ -54,6 +62,11 @@ def parse_placement(text: str, origin: str) -> Placed:
     return Placed(revision, {_stream(name, origin): _epoch(epoch, name, origin) for name, epoch in epochs.items()})
 
 
+def joined(revision: str, credentials: str) -> str:
+    """The revision of a pod whose configuration and credentials (empty for none) are of these."""
+    return f"{revision}.{credentials}" if credentials else revision
+
+
 def stream_key(name: str) -> StreamKey | None:
     """The stream that CAMERA/MODEL names, None if that is no name of one."""
     camera, slash, model = name.partition("/")
@@ -63,6 +76,15 @@ def stream_key(name: str) -> StreamKey | None:
 def stream_name(key: StreamKey) -> str:
     """CAMERA/MODEL."""
     return f"{key.camera}/{key.model}"
+
+
+def _credentials(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError):
+        raise FleetError(f"{path}: this revision of the credentials cannot be read; let this user read it.") from None
 
 
 def _stream(name: str, origin: str) -> StreamKey:

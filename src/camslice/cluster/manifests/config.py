@@ -9,10 +9,11 @@ import yaml
 
 from camslice.cluster.manifests.assigned import Assigned
 from camslice.cluster.manifests.common import Manifest, digest, metadata
-from camslice.cluster.manifests.credentials import source_in_pod
+from camslice.cluster.manifests.credentials import credentials_revision, source_in_pod
 from camslice.cluster.manifests.weights import in_pod, served_name
 from camslice.cluster.names import FLEET_FILE, GRPC_PORT, PLACEMENT_FILE, SHARD
 from camslice.cluster.objects import FleetObject, ModelObject, NodeShape, PodShape
+from camslice.fleet.placement import joined
 from camslice.fleet.types import StreamFormat, Topology
 
 STORE_VARIABLE = "CAMSLICE_STORE_URL"
@@ -34,7 +35,7 @@ def engine_name(fleet: FleetObject) -> str:
 def config_map(
     fleet: FleetObject, shape: NodeShape, pod: PodShape, shard: str, name: str, streams: Sequence[Assigned]
 ) -> Manifest:
-    """Its `revision` names what it says: another configuration has another one, the same has the same."""
+    """The `revision` in its placement names what it says: another configuration has another one, the same has the same."""
     texts = _texts(fleet, shape, pod, streams)
     return {
         "apiVersion": "v1",
@@ -45,8 +46,10 @@ def config_map(
 
 
 def revision_of(config: Manifest, credentials: Manifest) -> str:
-    """Of a pod with this ConfigMap and Secret. Written onto the pod, it makes the kubelet look at the mounts at once."""
-    return digest([config["data"], credentials.get("data", {})])
+    """Of a pod with this ConfigMap and Secret: what it reports once it runs both. Written onto the pod, it makes the
+    kubelet look at the mounts at once."""
+    revision = str(json.loads(config["data"][PLACEMENT_FILE])["revision"])
+    return joined(revision, credentials_revision(credentials))
 
 
 def _texts(fleet: FleetObject, shape: NodeShape, pod: PodShape, streams: Sequence[Assigned]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from camslice.cluster.manifests.credentials import HeldSecret, SecretData
 from camslice.cluster.names import CAMERA_KIND, FLEET, FLEET_KIND, MANAGED_BY, OPERATOR, REVISION, ROLE, SHARD, TEMPLATE
 from camslice.cluster.objects import CameraObject, FleetObject
 from camslice.cluster.wire import camera_of, fleet_of
@@ -67,7 +68,7 @@ class FleetView:
     status: Mapping[str, Any]
     cameras: Mapping[str, SeenCamera]
     pods: Mapping[str, SeenPod]
-    secrets: Mapping[str, Mapping[str, str]]
+    secrets: SecretData
     lost_nodes: frozenset[str] = frozenset()
     faults: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
@@ -96,7 +97,7 @@ class Seen:
         self._fleets: dict[Place, tuple[FleetObject | None, Manifest, str, str]] = {}
         self._cameras: dict[Place, tuple[SeenCamera | None, str, str]] = {}
         self._pods: dict[Place, SeenPod] = {}
-        self._secrets: dict[Place, Mapping[str, str]] = {}
+        self._secrets: dict[Place, HeldSecret] = {}
         self._nodes: dict[str, _Node] = {}
         self._gone_nodes: set[str] = set()
         self._unknown_since_s: dict[str, float] = {}
@@ -254,11 +255,11 @@ class Seen:
     def _put_secret(self, place: Place, manifest: Manifest) -> set[Place]:
         if (manifest["metadata"].get("labels") or {}).get(MANAGED_BY) == OPERATOR:
             return set()
-        data = dict(manifest.get("data") or {})
-        if place in self._secrets and self._secrets[place] == data:
+        held = HeldSecret(str(manifest["metadata"].get("uid") or ""), dict(manifest.get("data") or {}))
+        if place in self._secrets and self._secrets[place] == held:
             return set()
         users = self._users_of(place)
-        self._secrets[place] = data
+        self._secrets[place] = held
         return users
 
     def _put_node(self, name: str, manifest: Manifest, now_s: float) -> set[Place]:
