@@ -61,6 +61,16 @@ class RunningOperator:
         self._process.terminate()
         return self._process.wait(20)
 
+    def ended(self) -> int | None:
+        """With which code, if it has."""
+        assert self._process is not None
+        return self._process.poll()
+
+    @property
+    def address(self) -> str:
+        """Of its page."""
+        return f"http://127.0.0.1:{self._port}"
+
     def check(self) -> None:
         assert self._process is not None
         assert self._process.poll() is None, self.log()
@@ -69,7 +79,7 @@ class RunningOperator:
         return (self._folder / "operator.log").read_text()
 
     def metrics(self) -> dict[str, float]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.address}/metrics", timeout=5) as answer:
             lines = answer.read().decode().splitlines()
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line and line[0] != "#"}
 

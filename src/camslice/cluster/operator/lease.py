@@ -26,6 +26,9 @@ GIVEN_UP_AFTER_S = 11.0
 _EVERY_S, _AGAIN_S = 4.0, 1.0
 _PATIENCE_S = 3.0
 """Of a request for the Lease: two that hang leave time for a third before it is given up."""
+_STARTING_S = 30.0
+"""An API server that was away answers before it has read who may do what: for so long it may refuse what is allowed."""
+_REFUSALS = (401, 403)
 
 
 class Lease:
@@ -67,6 +70,7 @@ class Lease:
         An API server that is away, or busy, is waited for. Raises ClusterError for what waiting cannot mend.
         """
         told: set[object] = set()
+        away_s: float | None = None
         while not stop.is_set():
             kind: object
             try:
@@ -77,7 +81,10 @@ class Lease:
                     return True
                 kind, words = holder, f"{holder} holds the lease {self._name}"
             except ClusterError as error:
-                if not passes(error):
+                starting = away_s is not None and self._clock() - away_s < _STARTING_S
+                if passes(error):
+                    away_s = self._clock()
+                elif not (starting and isinstance(error, RequestError) and error.code in _REFUSALS):
                     raise
                 kind, words = getattr(error, "code", None), f"the lease {self._name} cannot be asked for: {error}"
             if kind not in told:

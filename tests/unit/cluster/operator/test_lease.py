@@ -135,6 +135,27 @@ def test_what_waiting_cannot_mend_is_said_at_once(server: LeaseServer, clock: Cl
         a_lease(server, clock, "one").acquire(threading.Event())
 
 
+def test_a_server_that_was_away_may_refuse_for_a_while_and_not_for_ever(
+    server: LeaseServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "_EVERY_S", 0.01)
+    refusal = RequestError(403, "no such role yet")
+    server.trouble = [AwayError("refused"), refusal, refusal]
+    lease = a_lease(server, clock, "one")
+    assert lease.acquire(threading.Event())
+    lease.release()
+    answers = iter([AwayError("refused"), *[refusal] * 10])
+
+    def json(*_: object, **__: object) -> None:
+        clock.now_s += 10.0
+        raise next(answers)
+
+    monkeypatch.setattr(server, "json", json)
+    with pytest.raises(RequestError):
+        a_lease(server, clock, "other").acquire(threading.Event())
+    assert len(list(answers)) == 7
+
+
 def test_whoever_is_told_to_stop_waits_no_longer(server: LeaseServer, clock: Clock) -> None:
     a_lease(server, clock, "other").attempt()
     stop = threading.Event()
