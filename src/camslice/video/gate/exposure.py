@@ -29,7 +29,7 @@ _BLACK = 8.0
 _INLIER_SHARE, _INLIER_LEVELS = 0.12, 4.0
 _BAND = 0.2
 """How far the gain of a row may be from that of the picture; more is an object."""
-_NO_GAIN = 0.004
+_NO_GAIN = 0.01
 
 
 class Exposure:
@@ -38,8 +38,10 @@ class Exposure:
     def __init__(self, rows: int, columns: int) -> None:
         self._even = np.empty((rows * CELL, columns * CELL), np.float32)
         self._corrected: ByteArray = np.empty((rows * CELL, columns * CELL), np.uint8)
+        self._ones = np.ones(columns, np.float32)
         self._last = 0.0
         self._jumps = 0.0
+        self._uneven = False
         self.switched = self.jumped = False
         """Whether light was switched; whether it changed noticeably at all."""
         self.gains: FloatArray = np.ones(rows, np.float32)
@@ -51,8 +53,8 @@ class Exposure:
     def measure(self, cells: ByteArray, background: ByteArray, elapsed_s: float) -> None:
         """Take the gains of `cells` against `background`, both mean levels [rows, columns]."""
         now, before = cells.astype(np.float32), background.astype(np.float32)
-        ratios = ((now + _BLACK) / (before + _BLACK)).ravel()
-        gain = float(np.partition(ratios, ratios.size // 2)[ratios.size // 2])
+        sample = ((now[::2, ::2] + _BLACK) / (before[::2, ::2] + _BLACK)).ravel()
+        gain = float(np.partition(sample, sample.size // 2)[sample.size // 2])
         self._take_rows(now, before, gain)
         level = math.log(gain)
         jump = abs(level - self._last)
@@ -63,7 +65,7 @@ class Exposure:
 
     def correct(self, picture: ByteArray) -> ByteArray:
         """`picture` as bright as the background; itself if it already is. Valid until the next call."""
-        if float(np.abs(self.gains - 1).max()) < _NO_GAIN:
+        if not self._uneven:
             return picture
         factors = np.repeat(1 / self.gains, CELL)[:, None]
         np.multiply(picture, factors, out=self._even)
@@ -72,13 +74,13 @@ class Exposure:
 
     def correct_cells(self, cells: ByteArray) -> ByteArray:
         """`cells` uint8 [rows, columns] as bright as their background."""
-        return np.asarray(cv2.convertScaleAbs(cells / self.gains[:, None]), np.uint8)
+        return np.asarray(cv2.convertScaleAbs(cells / self.gains[:, None]), np.uint8) if self._uneven else cells
 
     def _take_rows(self, now: FloatArray, before: FloatArray, gain: float) -> None:
         """Gains of rows from the cells that are near the whole picture's gain: what else differs is an object."""
-        even = now / gain
-        near = np.abs(even - before) < before * _INLIER_SHARE + _INLIER_LEVELS
-        sums_before = np.where(near, before, 0).sum(axis=1) + _BLACK * 4
-        sums_now = np.where(near, even, 0).sum(axis=1) + _BLACK * 4
+        even = now * np.float32(1 / gain)
+        near = (np.abs(even - before) < before * _INLIER_SHARE + _INLIER_LEVELS).astype(np.float32)
+        sums_now, sums_before = (even * near) @ self._ones + _BLACK * 4, (before * near) @ self._ones + _BLACK * 4
         bands = cv2.blur((sums_now / sums_before).reshape(-1, 1), (1, 5), borderType=cv2.BORDER_REPLICATE).ravel()
         self.gains = np.asarray(np.clip(bands, 1 - _BAND, 1 + _BAND) * gain, np.float32)
+        self._uneven = bool(self.gains.max() > 1 + _NO_GAIN or self.gains.min() < 1 - _NO_GAIN)

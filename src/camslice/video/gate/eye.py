@@ -11,7 +11,7 @@ from camslice.video.frame import Picture
 from camslice.video.gate.background import Background
 from camslice.video.gate.exposure import Exposure
 from camslice.video.gate.grid import CELL, Grid, Polygon
-from camslice.video.gate.sight import Cells, Disturbance, Sight
+from camslice.video.gate.sight import Disturbance, Sight
 from camslice.video.gate.speckle import Speckle
 from camslice.video.gate.stillness import Stillness
 from camslice.video.gate.whole_frame import UNRELATED, correlation, moved, swayed
@@ -34,7 +34,6 @@ class Eye:
     def __init__(self, grid: Grid, masks: Sequence[Polygon]) -> None:
         rows, columns = grid.rows, grid.columns
         self._grid = grid
-        self._cells_size = (columns, rows)
         self._watched: ByteArray = grid.watched(masks) * np.uint8(255)
         self._watched_count = max(1, int(np.count_nonzero(self._watched)))
         self._pixels = Background((grid.luma_height, grid.luma_width), _PIXELS_FLOOR)
@@ -53,7 +52,8 @@ class Eye:
         grid = self._grid
         # The median takes away what is smaller than a person far off: snowflakes, mosquito noise, the grain of the night.
         seen = np.asarray(cv2.medianBlur(picture.luma(grid.luma_width, grid.luma_height), 3), np.uint8)
-        cells = np.asarray(cv2.resize(seen, self._cells_size, interpolation=cv2.INTER_AREA), np.uint8)
+        cells = np.empty((grid.rows, grid.columns), np.uint8)
+        self._grid.means_of(seen, cells)
         elapsed_s = min(max(0.0, at_s - self._at_s), _LONGEST_STEP_S)
         self._at_s = at_s
         last, last_cells = self._last, self._last_cells
@@ -69,15 +69,16 @@ class Eye:
         self._learn(seen, cells, changed, elapsed_s)
         settled = self._stillness.settled(changed, moving, at_s, even, self._pixels.levels, self._pixels.limits)
         if settled is not None:
-            self._pixels.absorb(seen, _to_pixels(settled))
+            self._grid.spread(settled * np.uint8(255), self._free)
+            self._pixels.absorb(seen, self._free != 0)
             self._cells.absorb(cells, settled)
         self._last, self._last_cells = seen, even_cells
         return Sight(changed != 0, luma=seen)
 
     def _changed(self, pixels: ByteArray, cells: ByteArray) -> ByteArray:
         """255 for the cells that differ from the background in enough pixels or in their mean, less masks and snow."""
-        cv2.resize(self._pixels.changed(pixels), self._cells_size, dst=self._differs, interpolation=cv2.INTER_AREA)
-        cv2.threshold(self._differs, _PIXELS_OF_CELL * 255 / CELL**2 - 1, 255, cv2.THRESH_BINARY, dst=self._differs)
+        self._grid.means_of(self._pixels.changed(pixels), self._differs)
+        cv2.threshold(self._differs, (_PIXELS_OF_CELL - 0.5) * 255 / CELL**2, 255, cv2.THRESH_BINARY, dst=self._differs)
         cv2.bitwise_or(self._differs, self._cells.changed(cells), dst=self._differs)
         cv2.bitwise_and(self._differs, self._watched, dst=self._differs)
         return self._speckle.remove(self._differs)
@@ -117,8 +118,7 @@ class Eye:
             self._cells.learn(cells, elapsed_s, None)
             return
         free = np.asarray(cv2.bitwise_not(_around(changed)), np.uint8)
-        size = (self._grid.luma_width, self._grid.luma_height)
-        cv2.resize(free, size, dst=self._free, interpolation=cv2.INTER_NEAREST)
+        self._grid.spread(free, self._free)
         self._pixels.learn(seen, elapsed_s, self._free)
         self._cells.learn(cells, elapsed_s, free)
 
@@ -126,8 +126,3 @@ class Eye:
 def _around(changed: ByteArray) -> ByteArray:
     """The cells that changed and their neighbours."""
     return np.asarray(cv2.dilate(changed, _NEIGHBOURS), np.uint8)
-
-
-def _to_pixels(cells: Cells) -> Cells:
-    """The pixels of the luma picture that lie in `cells`."""
-    return cells.repeat(CELL, axis=0).repeat(CELL, axis=1)

@@ -47,6 +47,9 @@ class Stillness:
         `changed` uint8 [rows, columns], not 0 where a cell differs from the background; `moving`: where from the last look;
         `picture`, `background` and `limits` luma pictures: as seen, as expected, and by how much they may differ.
         """
+        if not changed.any():
+            self.restart()
+            return None
         still = (changed != 0) & ~moving
         self._since_s[~still] = np.inf
         np.minimum(self._since_s, at_s, out=self._since_s, where=still)
@@ -59,26 +62,23 @@ class Stillness:
             return None
         found = for_s >= HELD_S
         count, labels = cv2.connectedComponents(ripe.astype(np.uint8), connectivity=8)
-        differs = cv2.absdiff(picture, background) > limits
-        steep, expected = _steepness(picture), _steepness(background)
         for label in range(1, count):
             group = labels == label
             rows, columns = np.flatnonzero(group.any(axis=1)), np.flatnonzero(group.any(axis=0))
             cells = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
             pixels = np.s_[rows[0] * CELL : (rows[-1] + 1) * CELL, columns[0] * CELL : (columns[-1] + 1) * CELL]
-            inside = group[cells].repeat(CELL, axis=0).repeat(CELL, axis=1) & differs[pixels]
-            if _has_left(inside, steep[pixels], expected[pixels]) or _same_texture(
-                picture[pixels][inside], background[pixels][inside]
-            ):
+            here, expected = picture[pixels], background[pixels]
+            inside = group[cells].repeat(CELL, axis=0).repeat(CELL, axis=1)
+            inside &= cv2.absdiff(here, expected) > limits[pixels]
+            if _has_left(inside, here, expected) or _same_texture(here[inside], expected[inside]):
                 found |= group
         return found if found.any() else None
 
 
-def _has_left(inside: npt.NDArray[np.bool_], steep: FloatArray, expected: FloatArray) -> bool:
+def _has_left(inside: npt.NDArray[np.bool_], picture: ByteArray, background: ByteArray) -> bool:
     """Whether the outline of `inside` is one in the background rather than in the picture."""
-    shape = inside.astype(np.uint8)
-    outline = cv2.morphologyEx(shape, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) != 0
-    return bool(expected[outline].sum() > _OUTLINE_GONE * steep[outline].sum())
+    outline = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) != 0
+    return bool(_steepness(background)[outline].sum() > _OUTLINE_GONE * _steepness(picture)[outline].sum())
 
 
 def _same_texture(picture: ByteArray, background: ByteArray) -> bool:

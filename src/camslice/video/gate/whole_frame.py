@@ -16,7 +16,7 @@ import numpy.typing as npt
 from camslice.fleet.geometry import FloatArray
 from camslice.video.slot import ByteArray
 
-UNRELATED = 0.6
+UNRELATED = 0.5
 """Correlation of the cells' levels below which a picture has nothing to do with the one before."""
 SWAY = 0.1
 """Cells (0.8 pixels where a detector sees the frame 640 pixels long) that the whole picture must have moved."""
