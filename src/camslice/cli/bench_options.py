@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from camslice.cli.clips import clip_path
 from camslice.cli.fetching import FetchBars
 from camslice.cli.options import one_of
+from camslice.cli.output import stderr
 from camslice.fleet.errors import CamsliceError, FleetError
 from camslice.fleet.secrets import Source
 from camslice.fleet.types import Backend, CameraSpec, ModelSpec, Objective, Precision, Server, Topology
 from camslice.measure.bench.load import load_for
 from camslice.measure.bench.report import Price
 from camslice.measure.bench.values import Load, Phase, Question
+from camslice.measure.precisions import time_once
 from camslice.models.catalogue import Kind, load_catalogue
 from camslice.models.fetch import best_available
 from camslice.models.licences import AcceptLicence
@@ -62,9 +64,11 @@ def understood(asked: Asked, accept: AcceptLicence) -> tuple[Question, Sequence[
     phase = one_of(Phase, asked.phase, "--phase")
     spec = _spec(asked, accept)
     clip = _clip(asked, accept)
+    info = resolve(spec, accept=accept, progress=FetchBars())
+    time_once(info, spec, stderr().print)
     question = Question(
         spec,
-        resolve(spec, accept=accept, progress=FetchBars()),
+        info,
         clip,
         Objective(asked.latency_ms),
         asked.fps,

@@ -10,7 +10,7 @@ from camslice.cli.fetching import asking
 from camslice.cli.fleet_file import FleetFile
 from camslice.cli.follow import Follower
 from camslice.cli.output import print_json, stderr
-from camslice.cli.preparation import look_at_sources, resolved_models
+from camslice.cli.preparation import look_at_sources, resolved_models, time_precisions
 from camslice.cli.session import Listen, Session
 from camslice.cli.signals import Signals
 from camslice.cli.summary import no_camera_started, objective_met, print_summary
@@ -40,6 +40,7 @@ def run_fleet(
         raise declared.fault or FleetError(f"{file.path}: it declares no fleet.")
     fleet, placed = declared.fleet, declared.placed
     models = resolved_models(fleet, asking(accept_licence), every=placed is not None)
+    time_precisions(fleet, models)
     look_at_sources(fleet, refuse=placed is None)
     # Once it runs nobody is asked any more: models of a changed file may only have licences that were accepted.
     resolve = partial(resolved_models, accept=accepting(accept_licence), every=placed is not None)

@@ -120,7 +120,38 @@ def _listed(catalogue: Catalogue, entry: Entry, found: Found | None) -> Row:
         "decoder": facts.decoder if facts else None,
         "dynamic_batch": file.dynamic_batch or file.open_shape if facts else None,
         "dynamic_size": file.dynamic_size or file.open_shape if facts else None,
+        "int8": _int8(_as_run(found)) if found and facts else [],
     }
+
+
+def _as_run(found: Found) -> str:
+    """The hash of the file that engines load: for weights of a fixed size that is a copy, derived when first needed."""
+    if not found.file.open_shape:
+        return found.file.sha256
+    from camslice.models.cache import sha256_of
+    from camslice.models.dynamic_batch import opened_copy
+
+    copy = opened_copy(found.path, found.file.sha256)
+    return sha256_of(copy) if copy.is_file() else found.file.sha256
+
+
+def _int8(sha256: str) -> list[Row]:
+    """The INT8 versions of these weights on this machine, and what each loses."""
+    from camslice.models.quantised import versions_of
+
+    return [
+        {
+            "path": str(version.path),
+            "input": {"width": version.evidence.input_width, "height": version.evidence.input_height},
+            "map_before": version.evidence.map_before,
+            "map_after": version.evidence.map_after,
+            "drop": version.evidence.drop,
+            "metric": version.evidence.metric,
+            "judged_by": version.evidence.judged_by,
+            "made_at": version.evidence.made_at,
+        }
+        for version in versions_of(sha256)
+    ]
 
 
 def _read(info: ModelInfo) -> Row:
@@ -138,6 +169,7 @@ def _read(info: ModelInfo) -> Row:
         "decoder": info.decoder,
         "dynamic_batch": info.input.dynamic_batch,
         "dynamic_size": info.input.dynamic_size,
+        "int8": _int8(info.sha256),
     }
 
 
@@ -150,11 +182,12 @@ def _show(rows: Sequence[Row], as_json: bool) -> None:
         print_json({"models": rows})
         return
     table = Table()
-    for title in ("name", "kind", "licence", "task", "input", "classes", "where"):
+    for title in ("name", "kind", "licence", "task", "input", "classes", "INT8", "where"):
         table.add_column(title, overflow="fold")
     for row in rows:
         where = row["path"] or ("not here; bring the file" if row["source"] == BRING_IT else "not here; fetched when needed")
-        table.add_row(*map(_cell, (row["name"], row["kind"], row["licence"], row["task"], row["input"], row["classes"], where)))
+        keys = ("name", "kind", "licence", "task", "input", "classes", "int8")
+        table.add_row(*map(_cell, (*(row[key] for key in keys), where)))
     stdout().print(table)
 
 
@@ -173,15 +206,16 @@ def _show_one(row: Row) -> None:
 
 
 def _cell(value: object) -> str:
+    words = {None: "-", True: "yes", False: "no"}
     match value:
-        case None:
-            return "-"
-        case bool():
-            return "yes" if value else "no"
+        case None | bool():
+            return words[value]
         case {"width": width, "height": height}:
             return f"{width}x{height}"
+        case {"input": size, "drop": drop}:
+            return f"{_cell(size)}: loses {drop:.4f} mAP"
         case [*names] if len(names) > 4:
-            return f"{', '.join(map(str, names[:3]))} and {len(names) - 3} more"
+            return f"{', '.join(map(_cell, names[:3]))} and {len(names) - 3} more"
         case [*names]:
-            return ", ".join(map(str, names)) or "-"
+            return ", ".join(map(_cell, names)) or "-"
     return str(value)

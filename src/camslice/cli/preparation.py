@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 
 from camslice.cli.fetching import FetchBars
+from camslice.cli.output import stderr
 from camslice.fleet.errors import SourceError
 from camslice.fleet.types import CameraSpec, Fleet
+from camslice.measure.precisions import time_once
 from camslice.models.expected import expected_hashes, refuse_other_weights
 from camslice.models.licences import AcceptLicence
 from camslice.models.model import ModelInfo
@@ -29,6 +32,12 @@ def resolved_models(fleet: Fleet, accept: AcceptLicence, *, every: bool = False)
             found[name] = resolve(spec, accept=accept, progress=FetchBars())
             refuse_other_weights(spec, found[name], expected)
     return found
+
+
+def time_precisions(fleet: Fleet, models: Mapping[str, ModelInfo]) -> None:
+    """Have each model with an INT8 version and `precision: auto` timed on this machine, unless it was before."""
+    for name, info in models.items():
+        time_once(info, fleet.models[name], stderr().print)
 
 
 def look_at_sources(fleet: Fleet, *, refuse: bool) -> None:

@@ -16,6 +16,7 @@ from camslice.cli.signals import Signals
 from camslice.fleet.errors import CamsliceError
 from camslice.fleet.profile_json import profile_object, profile_text
 from camslice.fleet.types import Backend, ModelSpec, Objective, Precision, Topology
+from camslice.measure.precisions import time_once
 from camslice.measure.profile.agenda import Reporter
 from camslice.measure.profile.decoding import video_of
 from camslice.measure.profile.journal import Journal, write_whole
@@ -98,6 +99,7 @@ def _subject(asked: Asked, accept: AcceptLicence) -> Subject:
         precision=one_of(Precision, asked.precision, "--precision"),
     )
     info = resolve(spec, accept=accept, progress=FetchBars())
+    time_once(info, spec, stderr().print)
     clip = clip_path(asked.clip, accept)
     return Subject(spec, info, clip, video_of(clip).fps)
 

@@ -51,16 +51,20 @@ def serve(
 
     from camslice.cli.fetching import FetchBars, asking
     from camslice.cli.options import model_on_pictures
+    from camslice.cli.output import stderr
     from camslice.cli.serving import Doors, run_server
     from camslice.cli.token import read_token
     from camslice.engine.oip.limits import Limits
     from camslice.engine.oip.tls import read_tls
+    from camslice.measure.precisions import time_once
     from camslice.models.resolve import resolve
 
     doors = Doors.read(grpc, http, read_tls(tls_cert, tls_key, tls_client_ca), read_token(token_file))
     declared = [model_on_pictures(model, confidence, nms_iou, engine, precision) for model in models]
     specs = [replace(spec, device=device, max_batch=max_batch) for spec in declared]
     found = [(resolve(spec, accept=asking(accept_licence or ()), progress=FetchBars()), spec) for spec in specs]
+    for info, spec in found:
+        time_once(info, spec, stderr().print)
     raise typer.Exit(
         run_server(
             found,

@@ -33,6 +33,7 @@ FLEET: Sequence[tuple[str, Callable[[Fleet], Check]]] = (
     ("mailboxes", fleet_checks.mailboxes),
     ("sources", fleet_checks.sources),
     ("models", fleet_checks.models),
+    ("precision", fleet_checks.precisions),
 )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from camslice.engine.memory import available_memory_bytes
+from camslice.engine.openvino_core import openvino_core
+from camslice.engine.precision import decide
 from camslice.fleet.errors import CamsliceError
-from camslice.fleet.types import CameraSpec, Fleet, ModelSpec, mailbox_depth
+from camslice.fleet.types import Backend, CameraSpec, Fleet, ModelSpec, mailbox_depth
 from camslice.measure.checks import Check
 from camslice.models.catalogue import load_catalogue
 from camslice.models.fetch import find
-from camslice.models.resolve import is_path, own_file
+from camslice.models.resolve import is_path, own_file, resolve
 from camslice.stream.memory import SMALLEST_POD_MB
 from camslice.stream.topologies.make import make_sharing
 from camslice.video.check import check_source
@@ -75,12 +77,34 @@ def sources(fleet: Fleet) -> Check:
 
 def models(fleet: Fleet) -> Check:
     """Whether the weights that cameras use are here."""
-    used = {name for camera in fleet.cameras for name in camera.models} or set(fleet.models)
-    missing = [fleet.models[name] for name in sorted(used) if not _is_here(fleet.models[name])]
+    used = _used(fleet)
+    missing = [spec for spec in used if not _is_here(spec)]
     if not missing:
-        return Check.of("models", f"{', '.join(sorted(used))}: the weights are here", fix=None)
+        return Check.of("models", f"{', '.join(spec.name for spec in used)}: the weights are here", fix=None)
     detail = ", ".join(f"{spec.name} ({spec.weights})" for spec in missing) + ": the weights are not here"
     return Check.of("models", detail, fix=" ".join(_how_to_get(spec) for spec in missing))
+
+
+def precisions(fleet: Fleet) -> Check:
+    """In which arithmetic each model will compute here, and why in that one."""
+    core = openvino_core()
+    decided = []
+    for spec in _used(fleet):
+        if spec.backend is not Backend.OPENVINO:
+            decided.append(f"{spec.name}: as {spec.backend} decides")
+        elif not _is_here(spec):
+            decided.append(f"{spec.name}: not known before the weights are here")
+        else:
+            device = spec.device or "CPU"
+            has_bf16 = "BF16" in core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+            decision = decide(resolve(spec), spec.precision, device, has_bf16=has_bf16)
+            decided.append(f"{spec.name}: {decision.precision.upper()} ({decision.why})")
+    return Check.of("precision", "; ".join(decided) or "no model", fix=None)
+
+
+def _used(fleet: Fleet) -> list[ModelSpec]:
+    used = {name for camera in fleet.cameras for name in camera.models} or set(fleet.models)
+    return [fleet.models[name] for name in sorted(used)]
 
 
 def _problem_of(camera: CameraSpec) -> str | None:

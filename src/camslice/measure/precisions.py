@@ -1,7 +1,8 @@
 """Which arithmetic is the fastest for a model on this machine: engines of each precision, timed in turns.
 
 Turns, because a machine's speed drifts by more than the precisions differ; forwards and backwards, so that a steady drift
-falls on all alike; medians, because another program's burst falls on one turn.
+falls on all alike; each turn against the mean of its round, because other programs come and go; then medians, because a burst
+of theirs falls on one turn.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,15 +32,17 @@ from camslice.models.quantised import Quantised, find_quantised
 
 log = logging.getLogger(__name__)
 
-TURNS = 6
+TURNS = 8
+TURNS_AT_START = 4
+"""Of what waits for a fleet to start."""
 TURN_S = 0.4
 _PATIENCE_S = 300.0
 
 
 def time_precisions(
-    info: ModelInfo, spec: ModelSpec, int8: ModelInfo | None, int8_sha256: str | None, turned: Callable[[], None] = lambda: None
+    info: ModelInfo, spec: ModelSpec, int8: ModelInfo, turned: Callable[[], None] = lambda: None, rounds: int = TURNS
 ) -> Timed:
-    """Time FP32, BF16 where the CPU has it, and the INT8 version, `TURNS` turns each; `turned` is called after each round.
+    """Time FP32, BF16 where the CPU has it, and the INT8 version, in so many rounds; `turned` is called after each.
 
     Raises EngineError when one of them cannot be loaded or fails.
     """
@@ -53,20 +56,33 @@ def time_precisions(
         for engine in engines.values():
             _pictures_per_s(engine, TURN_S / 4)
         turns: Mapping[Precision, list[float]] = {precision: [] for precision in engines}
-        for number in range(TURNS):
+        for number in range(rounds):
             order = list(engines)
             for precision in order if number % 2 == 0 else reversed(order):
                 turns[precision].append(_pictures_per_s(engines[precision], TURN_S))
             turned()
-    fps = {str(precision): round(statistics.median(rates), 2) for precision, rates in turns.items()}
-    return Timed(fps, int8_sha256, datetime.now(UTC).isoformat(timespec="seconds"))
+    return Timed(steadied(turns), int8.sha256, datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-def time_once(info: ModelInfo, spec: ModelSpec) -> None:
+def steadied(turns: Mapping[Precision, Sequence[float]]) -> dict[str, float]:
+    """One rate per precision from those of its turns: the median share of its round's mean, times the mean of all rounds.
+
+    >>> steadied({Precision.FP32: [10.0, 5.0, 10.0], Precision.INT8: [20.0, 10.0, 5.0]})
+    {'fp32': 6.67, 'int8': 13.33}
+    """
+    rounds = [statistics.fmean(rates) for rates in zip(*turns.values(), strict=True)]
+    mean = statistics.fmean(rounds)
+    return {
+        str(precision): round(statistics.median(rate / of for rate, of in zip(rates, rounds, strict=True)) * mean, 2)
+        for precision, rates in turns.items()
+    }
+
+
+def time_once(info: ModelInfo, spec: ModelSpec, say: Callable[[str], None]) -> None:
     """For `precision: auto` and a model that has an INT8 version: time the precisions here, unless that was done before.
 
-    In a process of its own, which leaves nothing behind in this one. What prevents it is logged, and the choice is then made
-    by rule.
+    In a process of its own, which leaves nothing behind in this one. `say` hears that it begins. What prevents it is logged,
+    and the choice is then made by rule.
     """
     if not _is_open(spec):
         return
@@ -77,7 +93,7 @@ def time_once(info: ModelInfo, spec: ModelSpec) -> None:
     except CamsliceError as error:
         log.warning("model %s: %s", spec.name, error)
         return
-    log.info("model %s: timing FP32, BF16 and INT8 on this machine, once", spec.name)
+    say(f"model {spec.name}: timing its precisions on this machine, once")
     command = [sys.executable, "-m", "camslice.measure.precisions"]
     try:
         done = subprocess.run(command, input=pickle.dumps((info, spec)), capture_output=True, timeout=_PATIENCE_S, check=False)
@@ -88,13 +104,11 @@ def time_once(info: ModelInfo, spec: ModelSpec) -> None:
         log.warning("model %s: its precisions could not be timed: %s", spec.name, failure[0])
 
 
-def _candidates(info: ModelInfo, int8: ModelInfo | None) -> dict[Precision, tuple[ModelInfo, Precision]]:
+def _candidates(info: ModelInfo, int8: ModelInfo) -> dict[Precision, tuple[ModelInfo, Precision]]:
     found = {Precision.FP32: (info, Precision.FP32)}
     if "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         found[Precision.BF16] = (info, Precision.BF16)
-    if int8 is not None:
-        found[Precision.INT8] = (int8, Precision.AUTO)
-    return found
+    return {**found, Precision.INT8: (int8, Precision.AUTO)}
 
 
 def _pictures_per_s(engine: Engine, seconds: float) -> float:
@@ -140,7 +154,7 @@ def main() -> None:
     found = _int8_of(info)
     if found is not None:
         version = replace(info, path=found.path, sha256=found.evidence.sha256)
-        remember(info, time_precisions(info, spec, version, found.evidence.sha256))
+        remember(info, time_precisions(info, spec, version, rounds=TURNS_AT_START))
 
 
 if __name__ == "__main__":

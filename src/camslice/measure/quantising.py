@@ -80,7 +80,7 @@ def quantise(info: ModelInfo, spec: ModelSpec, material: Material, max_drop: flo
         if evidence.drop > max_drop:
             return Outcome(evidence, None, tried, None)
         with steps("timing precisions in turns", TURNS) as advance:
-            timed = time_precisions(info, spec, candidate, candidate.sha256, advance)
+            timed = time_precisions(info, spec, candidate, advance)
         evidence = replace(evidence, fps=dict(timed.fps))
         path = keep_quantised(candidate.path.parent, evidence)
     remember(info, timed)

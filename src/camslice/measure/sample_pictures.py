@@ -10,19 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from camslice.engine.fitting import fitted
 from camslice.engine.slots import Layout, SlotArrays
 from camslice.fleet.errors import SourceError
-from camslice.fleet.geometry import Letterbox, Region
+from camslice.fleet.geometry import Region
 from camslice.fleet.types import CameraSpec, Pace
 from camslice.models.model import InputSpec
 from camslice.video.feed import ConnectionLostError, CorruptPacketError, Feed, SourceEndedError
 from camslice.video.frame import Picture
-from camslice.video.picture import load_picture
-from camslice.video.slot import ByteArray, I420Slot, Slot
+from camslice.video.picture import I420Picture, load_picture
+from camslice.video.slot import holding_planes
 from camslice.video.sources.open import open_source
 from camslice.video.sources.request import SourceRequest
 
@@ -71,7 +68,7 @@ def sample_cameras(cameras: Sequence[CameraSpec], spec: InputSpec, most: int) ->
     """
     different: dict[str, CameraSpec] = {}
     for camera in cameras:
-        different.setdefault(camera.source.reveal(), camera)
+        different.setdefault(camera.watched.reveal(), camera)
     each = max(1, most // max(1, len(different)))
     with ThreadPoolExecutor(_AT_ONCE, "sample") as pool:
         taken = list(pool.map(lambda camera: _frames_of(camera, spec, each), different.values()))
@@ -116,40 +113,11 @@ class _Taken(Sequence[Picture]):
         return self._pictures[self._numbers[number]]
 
 
-class ScaledFrame:
-    """A frame as it lay in a model's slot, without the padding: small, and its decoder's memory is free."""
-
-    def __init__(self, slot: I420Slot, box: Letterbox) -> None:
-        right, bottom = box.left + box.width, box.top + box.height
-        self._y = slot.y[box.top : bottom, box.left : right].copy()
-        self._u, self._v = (plane[box.top // 2 : bottom // 2, box.left // 2 : right // 2].copy() for plane in (slot.u, slot.v))
-        self._colour = slot.colour.copy()
-        self.width, self.height = box.width, box.height
-
-    def scale_into(self, slot: Slot, letterbox: Letterbox) -> None:
-        """Put the frame back into a slot of planes, scaled if that is of another size."""
-        if not isinstance(slot, I420Slot):
-            raise TypeError("a scaled frame is planes, and can only become planes")
-        region = letterbox.region
-        for step, plane, target in ((1, self._y, slot.y), (2, self._u, slot.u), (2, self._v, slot.v)):
-            top, left = letterbox.top // step, letterbox.left // step
-            place = target[top : top + letterbox.height // step, left : left + letterbox.width // step]
-            x, y, right, bottom = (
-                side // step for side in (region.x, region.y, region.x + region.width, region.y + region.height)
-            )
-            cv2.resize(plane[y:bottom, x:right], place.shape[::-1], dst=place, interpolation=cv2.INTER_LINEAR)
-        slot.colour[:] = self._colour
-
-    def luma(self, width: int, height: int) -> ByteArray:
-        """See `Picture`."""
-        return np.asarray(cv2.resize(self._y, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-
-
-def _frames_of(camera: CameraSpec, spec: InputSpec, most: int) -> list[ScaledFrame]:
+def _frames_of(camera: CameraSpec, spec: InputSpec, most: int) -> list[Picture]:
     """Every frame has the same chance to be taken: the n-th takes the place of another with probability most / n."""
     arrays = SlotArrays(Layout.I420, 1, spec.width, spec.height, spec.pad)
     chance = random.Random(camera.name)  # noqa: S311 (the same frames each time)
-    taken: list[ScaledFrame] = []
+    taken: list[Picture] = []
     try:
         for number, picture in enumerate(_watched(camera)):
             place = len(taken) if len(taken) < most else chance.randrange(number + 1)
@@ -158,18 +126,20 @@ def _frames_of(camera: CameraSpec, spec: InputSpec, most: int) -> list[ScaledFra
             frame = _scaled(picture(), arrays, spec)
             taken[place : place + 1] = [frame]
     except (SourceError, ConnectionLostError, OSError) as error:
-        log.warning("camera %s: %s", camera.name, camera.source.scrub(str(error)))
+        log.warning("camera %s: %s", camera.name, camera.scrub(str(error)))
     return taken
 
 
-def _scaled(picture: Picture, arrays: SlotArrays, spec: InputSpec) -> ScaledFrame:
+def _scaled(picture: Picture, arrays: SlotArrays, spec: InputSpec) -> I420Picture:
+    """The picture as it lies in a model's slot, without the padding: small, and its decoder's memory is free."""
     whole = Region(0, 0, picture.width, picture.height)
     box = fitted(whole, spec.width, spec.height, centred=spec.centred, even=True)
-    slot = arrays.slot_for(0, box)
-    if not isinstance(slot, I420Slot):
-        raise TypeError("slots of planes are wanted")
+    slot = holding_planes(arrays.slot_for(0, box))
     picture.scale_into(slot, box)
-    return ScaledFrame(slot, box)
+    right, bottom = box.left + box.width, box.top + box.height
+    y = slot.y[box.top : bottom, box.left : right].copy()
+    u, v = (plane[box.top // 2 : bottom // 2, box.left // 2 : right // 2].copy() for plane in (slot.u, slot.v))
+    return I420Picture(y, u, v, picture.colour)
 
 
 def _watched(camera: CameraSpec) -> Iterator[Callable[[], Picture]]:

@@ -18,7 +18,7 @@ from camslice.models.onnx_file import load_onnx
 
 def opened(path: Path, sha256: str) -> Path:
     """The copy of `path` (whose contents are `sha256`) for any batch and size; derived once and kept in the cache."""
-    kept = files_folder() / f"{path.stem}-{sha256[:12]}-open.onnx"
+    kept = opened_copy(path, sha256)
     if not kept.is_file():
         model = load_onnx(path)
         open_shape(model)
@@ -29,6 +29,11 @@ def opened(path: Path, sha256: str) -> Path:
         except OSError as error:
             raise unwritable_cache(error) from error
     return kept
+
+
+def opened_copy(path: Path, sha256: str) -> Path:
+    """Where the copy lies, once it was derived."""
+    return files_folder() / f"{path.stem}-{sha256[:12]}-open.onnx"
 
 
 def open_shape(model: onnx.ModelProto) -> None:
