@@ -19,7 +19,8 @@ from camslice.plan.simulation.site import Site
 from camslice.stream.ledger import Ledger, ledger_bytes
 from camslice.stream.outbox import OUTBOX_BYTES, Outbox
 from camslice.stream.previews import Previews, previews_bytes
-from camslice.stream.scheduler import LoadedModel, Scheduler
+from camslice.stream.request import LoadedModel
+from camslice.stream.scheduler import Scheduler
 from camslice.video.frame import Frame, FrameStamp
 from tests.unit.stream.fakes import FakeBatch, FakeClock, FakeEngine, FakePicture, nothing_found
 
@@ -52,8 +53,8 @@ class WitnessedLedger(Ledger):
         self._captured[row] += 1
         return handle
 
-    def ended(self, row: int, handle: int, fate: Fate) -> None:
-        super().ended(row, handle, fate)
+    def ended(self, row: int, handle: int, fate: Fate, *, by_regions: bool = False) -> None:
+        super().ended(row, handle, fate, by_regions=by_regions)
         self.fates[row, self._handles.pop((row, handle))] = FATES[fate]
 
 

@@ -12,6 +12,8 @@ from camslice.fleet.geometry import Letterbox
 from camslice.video.slot import I420Slot, RgbSlot, Slot, TensorSlot
 
 NEUTRAL_CHROMA = 128
+GREY = 114
+"""What YOLO models were trained to see around a picture."""
 _GREY = np.array([[1, 0, 0, 0]] * 3, np.float32)
 """The colour row of a slot that no picture was scaled into yet: luma is grey."""
 
@@ -66,7 +68,7 @@ class SlotArrays:
         self.arrays: Mapping[str, InputArray] = arrays or _new_arrays(input_shapes(layout, max_batch, width, height))
         self._slots = [_slot_of(layout, self.arrays, index) for index in range(max_batch)]
         for slot in self._slots:
-            _fill(slot, pad)
+            fill(slot, pad)
             if isinstance(slot, I420Slot):
                 slot.colour[:] = _GREY
 
@@ -76,7 +78,7 @@ class SlotArrays:
         place = (letterbox.left, letterbox.top, letterbox.width, letterbox.height)
         if self._letterboxes[index] != place:
             self._letterboxes[index] = place
-            _fill(slot, self._pad)
+            fill(slot, self._pad)
         return slot
 
     @property
@@ -113,7 +115,7 @@ def _slot_of(layout: Layout, arrays: Mapping[str, InputArray], index: int) -> Sl
     return I420Slot(y, u, v, arrays["colour"][index].view(np.float32))
 
 
-def _fill(slot: Slot, pad: int) -> None:
+def fill(slot: Slot, pad: int = GREY) -> None:
     """Grey of value `pad`: in limited range Y = 114 is RGB 114.1, so one value serves both ranges. A tensor has no padding."""
     if isinstance(slot, TensorSlot):
         slot.tensor.fill(0)

@@ -24,7 +24,7 @@ class FrameCounts:
 
     `captured`: due for analysis. `in_flight`: held right now, counted and not derived.
     `decoded`, `skipped` (left out before the decoder, as no due frame needs them), `corrupt` and `missed` (due while the
-    camera was down) stand outside the identity.
+    camera was down) stand outside the identity; so does `regions`: those of the analysed of which only regions were.
     """
 
     captured: int = 0
@@ -39,6 +39,7 @@ class FrameCounts:
     corrupt: int = 0
     missed: int = 0
     skipped: int = 0
+    regions: int = 0
 
     @property
     def ended(self) -> int:

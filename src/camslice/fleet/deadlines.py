@@ -158,6 +158,11 @@ class DeadlineQueue(Generic[Item]):
             stale.append(self._leave(entry, lost=True))
         return None, stale
 
+    def earliest_deadline_ns(self) -> int | None:
+        """When the first waiting frame must be done; None when none waits, or frames never go stale."""
+        entry = self._earliest()
+        return None if entry is None or self._latency_ns is None else entry[0]
+
     def _earliest(self) -> _Entry[Item] | None:
         """The waiting frame with the earliest deadline; it stays where it is."""
         while self._order and self._order[0][3].gone:

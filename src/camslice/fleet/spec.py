@@ -106,6 +106,7 @@ def _fleet(keys: FleetKeys, document: Document, base_dir: Path, environ: Mapping
         keys.objective.percentile,
         keys.objective.drop_rate,
         keys.objective.usd_per_camera_month,
+        keys.objective.recall,
     )
     cameras = CameraList(document, keys.models, objective, base_dir, environ)
     for index, camera in enumerate(keys.cameras):
@@ -132,6 +133,7 @@ def _fleet(keys: FleetKeys, document: Document, base_dir: Path, environ: Mapping
         store=store,
         sinks=tuple(JsonlSink(resolved(sink.jsonl, base_dir, environ)) for sink in keys.sinks),
         planning=planning(keys.planning),
+        policy=keys.policy,
         camera_networks=tuple(keys.network.cameras),
     )
 

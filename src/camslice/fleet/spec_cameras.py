@@ -50,6 +50,7 @@ class CameraList:
                     decode=Decoding(keys.decode),
                     decoder=Decoder(keys.decoder),
                     substream=substream,
+                    masks=tuple(tuple(mask) for mask in keys.masks),
                     stream=stream_format(keys.stream),
                     objective=camera_objective(keys.objective, self.objective),
                 )

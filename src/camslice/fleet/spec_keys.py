@@ -41,9 +41,14 @@ class ObjectiveKeys(Keys):
     ] = None
     recall: Annotated[
         float,
-        Field(ge=1, le=1, description="The share of full-frame detections that must be kept; only 1.0 so far."),
+        Field(
+            gt=0,
+            le=1,
+            description="The share of the detections of full frames that must be kept. Below 1.0 only what moves is analysed, "
+            "as long as the measured recall allows it.",
+        ),
         NUMBER,
-        Allowed("1.0"),
+        Allowed("a share above 0 and at most 1, such as 0.97"),
     ] = 1.0
 
 
@@ -150,9 +155,7 @@ class ModelKeys(Keys):
     ] = None
     precision: Annotated[
         Literal["auto", "bf16", "fp32", "int8"],
-        Field(
-            description="Arithmetic; auto takes the fastest here of FP32, BF16 and the INT8 of `camslice models quantise`."
-        ),
+        Field(description="Arithmetic; auto takes the fastest here of FP32, BF16 and the INT8 of `camslice models quantise`."),
         Allowed("auto, bf16, fp32 or int8"),
     ] = "auto"
     max_batch: Annotated[
@@ -213,6 +216,35 @@ class CameraKeys(Keys):
         Field(description="How many frames may wait: all that can still make the objective, or only the latest."),
         Allowed("all or latest"),
     ] = "all"
+    substream: Annotated[
+        Text | None,
+        Field(
+            description="The camera's stream of lower resolution, written as `source` is: this one is analysed, then, and "
+            "boxes are in its pixels."
+        ),
+        Allowed("an rtsp:// or http(s):// address, or a file"),
+    ] = None
+    decode: Annotated[
+        Literal["needed", "all", "key_frames"],
+        Field(
+            description="Frames that are decoded: those that due frames need (the analysed frames are the same as with all), "
+            "or, with key_frames, key frames alone where they come at least as often as frames are due."
+        ),
+        Allowed("needed, all or key_frames"),
+    ] = "needed"
+    decoder: Annotated[
+        Literal["software", "auto", "cuda", "vaapi"],
+        Field(description="What decodes: a device falls back to software where it is missing, and the camera says so."),
+        Allowed("software, auto, cuda or vaapi"),
+    ] = "software"
+    masks: Annotated[
+        list[Annotated[list[tuple[Share, Share]], Field(min_length=3, max_length=100)]],
+        Field(
+            max_length=32,
+            description="Polygons in which motion is no news, such as a tree: corners [x, y] as shares of width and height.",
+        ),
+        Allowed("a list of polygons, such as [[[0, 0], [0.3, 0], [0.3, 1], [0, 1]]]"),
+    ] = Field(default_factory=list)
     stream: Annotated[
         StreamKeys | None,
         Field(description="What the camera sends; plans need it, and `camslice probe` finds it out."),
@@ -327,4 +359,12 @@ class FleetKeys(Keys):
         Allowed("a list such as [{jsonl: results.jsonl}]"),
     ] = Field(default_factory=list)
     planning: Annotated[PlanningKeys, Allowed("keys such as regions, or leave it out")] = PlanningKeys()
+    policy: Annotated[
+        Literal["auto", "full", "careful", "regions", "carry-1", "carry-2", "carry-3", "carry-4-small"],
+        Field(
+            description="How much of each frame is analysed at the least; auto goes as far as objective.recall allows, and a "
+            "name no further than that."
+        ),
+        Allowed("auto or a name of the ladder of policies: full, careful, regions, carry-1, carry-2, carry-3, carry-4-small"),
+    ] = "auto"
     network: Annotated[NetworkKeys, Allowed("{cameras: [10.20.0.0/16]}, or leave it out")] = NetworkKeys()

@@ -9,15 +9,12 @@ from camslice.fleet.yaml_lines import KeyPath
 _KEYS: Mapping[str, Mapping[str, str]] = {
     "": {
         "precision": "a precision for the whole fleet is",
-        "policy": "policies are",
         "zones": "zones are",
         "rules": "rules are",
-        "masks": "masks are",
     },
     "cameras": {
         "zones": "zones are",
         "rules": "rules are",
-        "masks": "masks are",
         "policy": "policies are",
     },
     "models": {"policy": "policies are"},
@@ -37,10 +34,7 @@ def refused_key(path: KeyPath) -> str | None:
 
 def refused_value(path: KeyPath, value: object) -> str | None:
     """Why a value that a later version will take is refused, as the end of a sentence; None for any other."""
-    key = (_section(path), str(path[-1]))
-    if key == ("objective", "recall") and isinstance(value, float) and 0 < value < 1:
-        return f"a recall of {value:g} is not there yet in this version; write 1.0 or remove the key"
-    instead = _VALUES.get(key, {}).get(value) if isinstance(value, str) else None
+    instead = _VALUES.get((_section(path), str(path[-1])), {}).get(value) if isinstance(value, str) else None
     return f"{value} is not there yet in this version; write {instead}" if instead else None
 
 

@@ -40,6 +40,18 @@ class Decoding(StrEnum):
     """As `needed`, and where key frames come at least as often as frames are due, those alone are analysed."""
 
 
+class Decoder(StrEnum):
+    """What decodes a camera's video."""
+
+    SOFTWARE = "software"
+    AUTO = "auto"
+    """The first of the devices below that is there, else software."""
+    CUDA = "cuda"
+    """NVIDIA's NVDEC."""
+    VAAPI = "vaapi"
+    """Intel's and AMD's, on Linux."""
+
+
 class Backend(StrEnum):
     """Which library runs the model."""
 
@@ -80,6 +92,7 @@ class Objective:
     percentile: float = 95.0
     drop_rate: float = 0.01
     usd_per_camera_month: float | None = None
+    recall: float = 1.0
 
 
 class Transport(StrEnum):
@@ -150,7 +163,9 @@ class CameraSpec:
     """A named video source and the rate (frames per second) at which it is to be analysed.
 
     `loop` plays a file again at its end; None means yes at pace `live`, no at pace `lossless`.
-    `playback_fps` plays a file at another rate than its own (for load tests).
+    `playback_fps` plays a file at another rate than its own (for load tests). `substream` is the same camera at a lower
+    resolution, and what is analysed where there is one. `masks`: polygons, corners (x, y) as shares of width and height, in
+    which motion is no news.
     """
 
     name: str
@@ -161,9 +176,22 @@ class CameraSpec:
     playback_fps: float | None = None
     freshness: Freshness = Freshness.ALL
     decode: Decoding = Decoding.NEEDED
+    decoder: Decoder = Decoder.SOFTWARE
+    substream: Source | None = None
+    masks: tuple[tuple[tuple[float, float], ...], ...] = ()
     stream: StreamFormat | None = None
     objective: Objective | None = None
     """Where it differs from the fleet's; only plans know it."""
+
+    @property
+    def watched(self) -> Source:
+        """The stream that is analysed."""
+        return self.source if self.substream is None else self.substream
+
+    def scrub(self, text: str) -> str:
+        """Remove the credentials of every address of this camera from `text`."""
+        text = self.source.scrub(text)
+        return text if self.substream is None else self.substream.scrub(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +280,8 @@ class Fleet:
     store: Store | None = None
     sinks: tuple[JsonlSink, ...] = ()
     planning: Planning = Planning()
+    policy: str = "auto"
+    """A policy of the ladder (`fleet.policy`), or `auto`: as cheap as the recall that is demanded allows."""
     camera_networks: tuple[str, ...] = ()
     """Where a cluster's cameras with host names may be (CIDR)."""
 

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 class Detections:
     """`boxes` float32 [N, 4] (x1, y1, x2, y2 in source pixels), `confidence` float32 [N], `class_id` int32 [N].
 
-    Sorted by falling confidence.
+    Sorted by falling confidence. `carried` bool [N] marks those that no look at this very frame found: they were found before,
+    and are expected here; None when there are none such.
     """
 
     boxes: npt.NDArray[np.float32]
     confidence: npt.NDArray[np.float32]
     class_id: npt.NDArray[np.int32]
+    carried: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def none(cls) -> Detections:

@@ -14,6 +14,7 @@ from camslice.stream.scheduler import Scheduler
 from camslice.video.camera import Camera
 from camslice.video.camera_state import CameraState
 from camslice.video.frame import Frame
+from camslice.video.gate.gate import Gate
 
 RING_BYTES = 2_000_000
 """The last compressed packets of each camera, for recordings to come: about ten seconds of a small camera."""
@@ -45,6 +46,7 @@ class CameraFeed:
         self._generation = start.generation
         self._on_state = on_state
         self._stopping = threading.Event()
+        self._gate = Gate(start.spec.masks) if any(stream.scheduler.wants_sight for stream in streams) else None
         self._camera = Camera(
             start.spec,
             pace,
@@ -77,9 +79,13 @@ class CameraFeed:
         return not self._open
 
     def on_due(self, frame: Frame) -> None:
-        """Hand a frame to every stream of this camera."""
+        """Hand a frame to every stream of this camera, with what changed in it."""
+        sight, gate_ns = None, 0
+        if self._gate is not None:
+            sight = self._gate.look(frame.picture, frame.stamp.captured_ns / 1e9)
+            gate_ns = time.monotonic_ns() - frame.stamp.decoded_ns
         for stream in self._streams:
-            stream.scheduler.offer(stream.row, frame, self._generation, self._stopping)
+            stream.scheduler.offer(stream.row, frame, self._generation, self._stopping, sight, gate_ns)
 
     def on_decoded(self, frames: int, skipped: int) -> None:
         """Count decoded frames, and those that did not have to be decoded, for every stream."""
@@ -98,4 +104,6 @@ class CameraFeed:
 
     def on_state(self, state: CameraState, reason: str) -> None:
         """Tell what the camera does now."""
+        if self._gate is not None and state is CameraState.RECONNECTING:
+            self._gate.reset()
         self._on_state(self.spec.name, state, reason)

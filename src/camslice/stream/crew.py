@@ -221,7 +221,7 @@ class Crew:
 
     def _configure(self, threads: int, slots: str | None = None) -> Configure:
         fleet = self._orders.fleet
-        return Configure(fleet.objective, fleet.pace, threads, slots)
+        return Configure(fleet.objective, fleet.pace, threads, slots, fleet.policy)
 
 
 def _pulse(name: str, process: PodLife | EngineLife) -> ProcessPulse:

@@ -54,8 +54,8 @@ class Ledger:
             self._publish(row)
             return handle
 
-    def ended(self, row: int, handle: int, fate: Fate) -> None:
-        """A held frame met its fate."""
+    def ended(self, row: int, handle: int, fate: Fate, *, by_regions: bool = False) -> None:
+        """A held frame met its fate; `by_regions` when only regions of it were analysed."""
         with self._lock:
             state = self._begin(row)
             word = state + len(_COUNTERS) + handle // 64
@@ -64,6 +64,7 @@ class Ledger:
                 raise ValueError(f"frame {handle} of row {row} is not held: it already met its fate")
             self._words[word] &= _FULL ^ bit
             self._words[state + _INDEX[fate]] += 1
+            self._words[state + _INDEX["regions"]] += by_regions
             self._publish(row)
 
     def add(self, row: int, *, decoded: int = 0, skipped: int = 0, corrupt: int = 0, missed: int = 0) -> None:

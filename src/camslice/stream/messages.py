@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from camslice.fleet.types import CameraSpec, ModelSpec, Objective, Pace
 from camslice.models.model import ModelInfo
 from camslice.stream.pulse import Pulse
+from camslice.stream.watching.steward import PolicyState
 from camslice.video.camera_state import CameraState
 
 
@@ -22,6 +23,7 @@ class Configure:
     pace: Pace
     threads: int
     slots: str | None = None
+    policy: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +123,13 @@ class CameraClosed:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """From the pod, about once a second: device time used so far by each model, and how its work goes on."""
+    """From the pod, about once a second: device time used and slots analysed so far by each model, how its work goes on, and
+    which policy is in force."""
 
     busy_ns: Mapping[str, int]
     pulses: Mapping[str, Pulse] = field(default_factory=dict)
+    inferences: Mapping[str, int] = field(default_factory=dict)
+    policies: Mapping[str, PolicyState] = field(default_factory=dict)
 
 
 ToPod = Configure | LoadModel | RefuseModel | UnloadModel | AddCamera | RemoveCamera | Drain

@@ -17,18 +17,21 @@ import numpy as np
 
 from camslice.fleet.stages import StageTimes
 from camslice.models.detections import Detections
+from camslice.stream.watching.look import Look
 
 OUTBOX_BYTES = 4 << 20
 _HEADER_WORDS = 3
 _END, _READ, _DROPPED = range(_HEADER_WORDS)
 _DATA = 64
-_RECORD = struct.Struct("<IIqddIIIII8f")
+_RECORD = struct.Struct("<IIqddIIIIII8f")
 _WRAP = 0xFFFFFFFF
+_SOME_CARRIED = 1 << 8
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One analysed frame as it crosses the border between processes; `row` names its stream, `model` the loaded model."""
+    """One frame with its detections as it crosses the border between processes; `row` names its stream, `model` the loaded
+    model, `look` says how it was looked at."""
 
     row: int
     sequence: int
@@ -40,6 +43,7 @@ class Record:
     model: int
     stages: StageTimes
     detections: Detections
+    look: Look = Look.FULL
 
 
 class Outbox:
@@ -102,7 +106,8 @@ class Inbox:
 
 def _pack(record: Record) -> bytes:
     found = record.detections
-    length = (_RECORD.size + 24 * len(found) + 7) // 8 * 8
+    carried = b"" if found.carried is None else found.carried.tobytes()
+    length = (_RECORD.size + 24 * len(found) + len(carried) + 7) // 8 * 8
     head = _RECORD.pack(
         length,
         record.row,
@@ -114,20 +119,22 @@ def _pack(record: Record) -> bytes:
         record.generation,
         record.model,
         len(found),
+        record.look | _SOME_CARRIED * bool(carried),
         *record.stages,
     )
-    body = found.boxes.tobytes() + found.confidence.tobytes() + found.class_id.tobytes()
+    body = found.boxes.tobytes() + found.confidence.tobytes() + found.class_id.tobytes() + carried
     return (head + body).ljust(length, b"\0")
 
 
 def _unpack(data: memoryview) -> Record:
-    _, row, sequence, captured, pts, width, height, generation, model, n, *stages = _RECORD.unpack_from(data)
-    body = bytes(data[_RECORD.size : _RECORD.size + 24 * n])
+    _, row, sequence, captured, pts, width, height, generation, model, n, look, *stages = _RECORD.unpack_from(data)
+    body = bytes(data[_RECORD.size : _RECORD.size + 25 * n])
     detections = (
         Detections(
             np.frombuffer(body, np.float32, 4 * n).reshape(n, 4),
             np.frombuffer(body, np.float32, n, 16 * n),
             np.frombuffer(body, np.int32, n, 20 * n),
+            np.frombuffer(body, np.bool_, n, 24 * n) if look & _SOME_CARRIED else None,
         )
         if n
         else Detections.none()
@@ -143,4 +150,5 @@ def _unpack(data: memoryview) -> Record:
         model,
         StageTimes(*stages),
         detections,
+        Look(look & ~_SOME_CARRIED),
     )

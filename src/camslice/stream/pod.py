@@ -24,6 +24,7 @@ from camslice.fleet.errors import CamsliceError
 from camslice.fleet.log import log_to_stderr
 from camslice.fleet.types import Pace, mailbox_depth
 from camslice.models.decoders.make import make_decoder
+from camslice.stream.attention import Attention
 from camslice.stream.camera_feed import CameraFeed, Stream
 from camslice.stream.ledger import Ledger
 from camslice.stream.messages import (
@@ -43,8 +44,11 @@ from camslice.stream.messages import (
 )
 from camslice.stream.outbox import Outbox
 from camslice.stream.previews import Previews
-from camslice.stream.scheduler import LoadedModel, Scheduler
+from camslice.stream.request import LoadedModel
+from camslice.stream.scheduler import Scheduler
 from camslice.stream.shm import SharedRegion
+from camslice.stream.watching.seen import DOUBTFUL
+from camslice.stream.watching.steward import steward_of
 
 log = logging.getLogger(__name__)
 
@@ -175,8 +179,15 @@ class Pod:
             self._outbox,
             self._previews,
             stopped,
+            attention=self._attention(),
             one_at_a_time=configured.pace is Pace.CLOSED_LOOP,
         )
+
+    def _attention(self) -> Attention | None:
+        """None where every pixel of every frame is analysed, whatever comes."""
+        configured = self._configured
+        steward = steward_of(configured.objective, configured.policy, configured.pace)
+        return None if steward is None else Attention(steward, time.monotonic)
 
     def _add(self, message: AddCamera) -> None:
         configured = self._configured
@@ -216,7 +227,12 @@ class Pod:
     def _heartbeat(self) -> Heartbeat:
         schedulers = list(self._schedulers.items())
         pulses = {name: scheduler.pulse() for name, scheduler in schedulers}
-        return Heartbeat({name: scheduler.busy_ns for name, scheduler in schedulers}, pulses)
+        return Heartbeat(
+            {name: scheduler.busy_ns for name, scheduler in schedulers},
+            pulses,
+            {name: scheduler.inferences for name, scheduler in schedulers},
+            {name: state for name, scheduler in schedulers if (state := scheduler.policy_state()) is not None},
+        )
 
     def _say(self, message: FromPod) -> None:
         self._unsent.put(message)
@@ -232,11 +248,12 @@ class Pod:
 def _loaded(message: LoadModel, configured: Configure) -> LoadedModel:
     """The engine, and the decoder that reads its answers. Raises CamsliceError."""
     spec = message.spec
+    in_regions = steward_of(configured.objective, configured.policy, configured.pace) is not None
     engine = make_engine(message.info, spec, threads=configured.threads, slots=configured.slots)
     try:
         decode = make_decoder(
             message.info,
-            confidence=spec.confidence,
+            confidence=spec.confidence * (DOUBTFUL if in_regions else 1.0),
             nms_iou=spec.nms_iou,
             classes=spec.classes,
             ready_boxes=engine.info.ready_boxes,
@@ -244,7 +261,7 @@ def _loaded(message: LoadModel, configured: Configure) -> LoadedModel:
     except BaseException:
         engine.close()
         raise
-    return LoadedModel(engine, decode, message.number)
+    return LoadedModel(engine, decode, message.number, spec.confidence)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,23 +10,31 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from camslice.engine.protocol import Batch, Engine, InferenceTimes, Outputs
+from camslice.engine.protocol import Batch, InferenceTimes, Outputs
+from camslice.engine.slots import fill
 from camslice.fleet.accounting import Fate
-from camslice.fleet.deadlines import DeadlineQueue
+from camslice.fleet.deadlines import DeadlineQueue, is_stale
 from camslice.fleet.errors import EngineAwayError, TooLateError
-from camslice.fleet.geometry import Letterbox, Region
+from camslice.fleet.geometry import Region
 from camslice.fleet.service_time import ServiceTime
 from camslice.fleet.stages import StageTimes
-from camslice.models.decoders.protocol import OutputDecoder
 from camslice.models.detections import Detections
+from camslice.stream.alarm import Alarm
+from camslice.stream.attention import Attention
 from camslice.stream.ledger import Ledger
 from camslice.stream.outbox import Outbox, Record
+from camslice.stream.packing.canvas import whole_slot
 from camslice.stream.previews import Previews
 from camslice.stream.pulse import BatchClock, Pulse
+from camslice.stream.request import LoadedModel, Part, Request
+from camslice.stream.sheet import FILLED, Composer, Sheet, region_area
+from camslice.stream.watching.look import Decision, Look
+from camslice.stream.watching.steward import PolicyState
 from camslice.video.frame import Frame
+from camslice.video.gate.sight import Sight
 
 log = logging.getLogger(__name__)
 
@@ -35,24 +43,9 @@ ERRORS_IN_A_ROW = 5
 _LOOK_AGAIN_S = 0.1
 
 
-@dataclass(slots=True)
-class Request:
-    """A frame, and the region of it that is to be analysed."""
-
-    row: int
-    handle: int
-    generation: int
-    frame: Frame
-    region: Region
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """An engine with the meaning of its answers; `number` marks its results."""
-
-    engine: Engine
-    decode: OutputDecoder
-    number: int
+_PATIENCE = 0.4
+"""For so much of the latency objective, from its capture on, a frame waits for others to share its canvas."""
+_MOST_HELD = 64
 
 
 class Scheduler:
@@ -70,9 +63,12 @@ class Scheduler:
         on_stopped: Callable[[int, str], None],
         clock_ns: Callable[[], int] = time.monotonic_ns,
         *,
+        attention: Attention | None = None,
         one_at_a_time: bool = False,
     ) -> None:
-        """`latency_ms` None: pace `lossless`, in which `offer` waits for room and nothing goes stale. `on_stopped` gets the
+        """`attention` decides how much of each frame is looked at; None for all of it.
+
+        `latency_ms` None: pace `lossless`, in which `offer` waits for room and nothing goes stale. `on_stopped` gets the
         number of a model that failed too often, and the reason.
 
         `one_at_a_time`: `offer` also waits until its frame has met its fate, which closes the loop of a measurement."""
@@ -90,12 +86,19 @@ class Scheduler:
         self._queue: DeadlineQueue[Request] = DeadlineQueue(self._latency_ns)
         self._model: LoadedModel | None = None
         self._at_work: dict[int, int] = {}
+        self._attention = attention
+        self._alarm = Alarm(self._pump)
+        self._held: deque[Part] = deque()
+        self._waiting_area = 0.0
+        self._waiting_whole = 0
         self._service = ServiceTime()
         self._batches = BatchClock()
         self._errors_in_a_row = 0
         self._broken = False
         self.busy_ns = 0
         """Device time used so far."""
+        self.inferences = 0
+        """Slots that were analysed so far: full frames, and canvases."""
 
     def use(self, model: LoadedModel) -> LoadedModel | None:
         """Analyse with this model from the next frame on. Returns the one used so far: close its engine."""
@@ -107,6 +110,10 @@ class Scheduler:
         self._pump()
         return before
 
+    def policy_state(self) -> PolicyState | None:
+        """How much of the frames is looked at, and why; None where every pixel of every frame is."""
+        return None if self._attention is None else self._attention.state()
+
     @property
     def has_model(self) -> bool:
         """Whether a model is loaded and works."""
@@ -115,7 +122,10 @@ class Scheduler:
     def pulse(self) -> Pulse:
         """How the work goes on. For one thread."""
         with self._lock:
-            waiting = self.has_model and len(self._queue) > 0
+            earliest_ns = self._queue.earliest_deadline_ns()  # regions may wait for company, but no longer than that
+            waiting = self.has_model and (
+                self._waiting_whole + len(self._held) > 0 or (earliest_ns is not None and earliest_ns < self._clock_ns())
+            )
             return self._batches.pulse(self._clock_ns(), self._service.expected_ns, waiting=waiting)
 
     def give_up(self) -> LoadedModel | None:
@@ -124,7 +134,7 @@ class Scheduler:
             before, self._model = self._model, None
             self._broken = True
             for request in self._everything_waiting():
-                self._ledger.ended(request.row, request.handle, Fate.FAILED)
+                self._drop(request, Fate.FAILED)
             for room in self._rooms.values():
                 room.notify()
         return before
@@ -133,6 +143,8 @@ class Scheduler:
         """Let a stream bring frames; at most `depth` of them wait."""
         with self._lock:
             self._queue.open(row, depth)
+            if row not in self._at_work and self._attention is not None:
+                self._attention.open(row)
             self._at_work.setdefault(row, 0)
             self._rooms.setdefault(row, threading.Condition(self._lock))
 
@@ -146,30 +158,89 @@ class Scheduler:
             self._left.wait_for(lambda: not self._busy_with(row), patience_s)
             self._closing -= 1
             for request in self._queue.drain(row):
+                self._leave_queue(request)
                 self._ledger.ended(request.row, request.handle, Fate.FAILED)
             if self._at_work[row]:
                 return False
             self._queue.close(row)
             del self._at_work[row], self._rooms[row]
+            if self._attention is not None:
+                self._attention.close(row)
             return True
 
-    def offer(self, row: int, frame: Frame, generation: int, stopping: threading.Event) -> None:
-        """A frame of a stream is due. At pace `lossless` this waits for room (or until `stopping`)."""
+    @property
+    def wants_sight(self) -> bool:
+        """Whether frames are to be offered with what changed in them."""
+        return self._attention is not None
+
+    def offer(
+        self,
+        row: int,
+        frame: Frame,
+        generation: int,
+        stopping: threading.Event,
+        sight: Sight | None = None,
+        gate_ns: int = 0,
+    ) -> None:
+        """A frame of a stream is due. At pace `lossless` this waits for room (or until `stopping`).
+
+        `sight` is what changed in it, where that is wanted, and `gate_ns` how long it took to see."""
         if self._latency_ns is None and not self._wait_for_room(row, stopping):
             return
         region = Region(0, 0, frame.picture.width, frame.picture.height)
+        request = Request(row, 0, generation, frame, region, gate_ns=gate_ns)
+        self._decide(request, sight)
         with self._lock:
-            handle = self._ledger.captured(row)
+            request.handle = self._ledger.captured(row)
             if self._broken:
-                self._ledger.ended(row, handle, Fate.FAILED)
+                self._ledger.ended(row, request.handle, Fate.FAILED)
                 return
-            request = Request(row, handle, generation, frame, region)
+            if request.look in (Look.CARRIED, Look.GATED):
+                self._pass(request)
+                return
             pushed_out = self._queue.offer(row, frame.stamp.captured_ns, request)
+            self._enter_queue(request)
             if pushed_out is not None:
-                self._ledger.ended(row, pushed_out.handle, Fate.SUPERSEDED)
+                self._leave_queue(pushed_out)
+                self._drop(pushed_out, Fate.SUPERSEDED)
         self._pump()
         if self._one_at_a_time:
             self._wait_until_done(row, stopping)
+
+    def _decide(self, request: Request, sight: Sight | None) -> None:
+        model = self._model
+        if self._attention is None or sight is None or model is None:
+            return
+        region, stamp = request.region, request.frame.stamp
+        scale = model.engine.fit(region).width / region.width
+        size = (region.width, region.height)
+        request.decision = self._attention.decide(request.row, sight, stamp.captured_ns / 1e9, size, scale)
+        request.area = region_area(request.regions, scale * self._attention.scale)
+
+    def _pass(self, request: Request) -> None:
+        """Nothing of this frame is analysed. Lock is held."""
+        decision, model = request.decision, self._model
+        if decision is None or model is None:
+            raise ValueError("a frame that is not analysed needs a decision and a model")
+        if decision.look is Look.GATED:
+            self._ledger.ended(request.row, request.handle, Fate.GATED)
+            return
+        self._outbox.put(_carried_record(request, decision, model.number, self._clock_ns()))
+        self._ledger.ended(request.row, request.handle, Fate.PREDICTED)
+
+    def _enter_queue(self, request: Request) -> None:
+        self._waiting_area += request.area
+        self._waiting_whole += request.whole
+
+    def _leave_queue(self, request: Request) -> None:
+        self._waiting_area -= request.area
+        self._waiting_whole -= request.whole
+
+    def _drop(self, request: Request, fate: Fate) -> None:
+        request.over = True
+        self._ledger.ended(request.row, request.handle, fate)
+        if self._attention is not None:
+            self._attention.lost(request)
 
     def _wait_until_done(self, row: int, stopping: threading.Event) -> None:
         while not stopping.is_set():
@@ -191,113 +262,186 @@ class Scheduler:
         """Start batches while the engine has a free one and frames wait."""
         while True:
             model = self._model
-            if model is None or not len(self._queue):
+            if model is None or not (len(self._queue) or self._held) or self._better_waits(model):
                 return
             batch = model.engine.acquire()
             if batch is None:
                 return  # whoever gives one back comes here next
+            scale = 1.0 if self._attention is None else self._attention.scale
+            composer = Composer(model.engine, model.engine.info.max_batch, scale)
             with self._lock:
-                requests = self._take(model.engine.info.max_batch)
-            if not requests:
+                anything = self._take(composer)
+            if not anything:
                 batch.release()
                 continue
-            self._start(model, batch, requests)
+            sheet, left = composer.compose()
+            if left:
+                with self._lock:
+                    self._held.extendleft(reversed(left))
+            self._start(model, batch, sheet)
 
-    def _take(self, limit: int) -> list[Request]:
-        """The next requests, at most `limit`; those gone stale on the way meet their fate here. Lock is held."""
+    def _better_waits(self, model: LoadedModel) -> bool:
+        """Whether what waits would fill its canvas only in part, and has the time to wait for more."""
+        if self._attention is None or self._latency_ns is None or self._one_at_a_time:
+            return False
+        with self._lock:
+            info = model.engine.info
+            filled = self._waiting_area >= FILLED * info.input_width * info.input_height
+            if filled or self._waiting_whole or self._held:
+                return False
+            earliest_ns = self._queue.earliest_deadline_ns()
+            if earliest_ns is None:
+                return False
+            leaves_ns = earliest_ns - round((1 - _PATIENCE) * self._latency_ns)
+        if self._clock_ns() >= leaves_ns:
+            return False
+        self._alarm.set(leaves_ns)
+        return True
+
+    def _take(self, composer: Composer) -> bool:
+        """The next requests, as many as find room; those gone stale on the way meet their fate here. Lock is held.
+
+        Returns whether there is anything to be done."""
         now_ns = self._clock_ns()
-        taken: list[Request] = []
-        while len(taken) < limit:
-            request, stale = self._queue.take(now_ns, self._service.expected_within(self._latency_ns or 0))
+        service_ns = self._service.expected_within(self._latency_ns or 0)
+        passed: list[Part] = []
+        anything = False
+        while self._held:
+            part = self._held.popleft()
+            request = part.request
+            if request.over:
+                continue
+            if self._latency_ns is not None and is_stale(
+                now_ns, request.frame.stamp.captured_ns + self._latency_ns, service_ns
+            ):
+                self._drop(request, Fate.STALE)
+                self._leave([request])
+            elif composer.add(part):
+                anything = True
+            else:
+                passed.append(part)
+        while not composer.full and len(passed) < _MOST_HELD:
+            taken, stale = self._queue.take(now_ns, service_ns)
             for late in stale:
                 self._service.doubt()
-                self._ledger.ended(late.row, late.handle, Fate.STALE)
-            if request is None:
+                self._leave_queue(late)
+                self._drop(late, Fate.STALE)
+            if taken is None:
                 break
-            self._at_work[request.row] += 1
-            taken.append(request)
+            self._leave_queue(taken)
+            self._at_work[taken.row] += 1
             if self._latency_ns is None and not self._one_at_a_time:
-                self._rooms[request.row].notify()
-        return taken
+                self._rooms[taken.row].notify()
+            for part in taken.parts:
+                if composer.add(part):
+                    anything = True
+                else:
+                    passed.append(part)
+        self._held.extend(passed)
+        return anything
 
-    def _start(self, model: LoadedModel, batch: Batch, taken: Sequence[Request]) -> None:
+    def _start(self, model: LoadedModel, batch: Batch, sheet: Sheet) -> None:
         taken_ns = self._clock_ns()
-        requests, letterboxes = self._scale(model, batch, taken, taken_ns)
-        if not requests:
+        sheet = self._scale(model, batch, sheet, taken_ns)
+        if not sheet.slots:
             batch.release()
             return
         scaled_ns = self._clock_ns()
 
         def done(batch: Batch, outputs: Outputs, times: InferenceTimes, error: Exception | None) -> None:
-            self._finish(model, batch, requests, letterboxes, (taken_ns, scaled_ns), outputs, times, error)
+            self._finish(model, batch, sheet, (taken_ns, scaled_ns), outputs, times, error)
 
         self._batches.begin(batch, scaled_ns)
         try:
-            batch.start(len(requests), done, self._deadline_ns(requests))
+            batch.start(len(sheet.slots), done, self._deadline_ns(sheet.requests))
         except Exception as error:  # noqa: BLE001 (whatever a backend raises fails these frames, counted and logged)
             self._batches.end(batch)
-            self._fail(model, requests, error)
+            self._fail(model, sheet.requests, error)
             batch.release()
 
-    def _scale(
-        self, model: LoadedModel, batch: Batch, taken: Sequence[Request], now_ns: int
-    ) -> tuple[list[Request], list[Letterbox]]:
-        """Scale every region into its slot. A picture that cannot be scaled fails alone: that is no fault of the model."""
-        requests: list[Request] = []
-        letterboxes: list[Letterbox] = []
-        for request in taken:
-            letterbox = model.engine.fit(request.region)
-            try:
-                request.frame.picture.scale_into(batch.slot_for(len(requests), letterbox), letterbox)
-                self._previews.offer(request.row, request.frame, now_ns)
-            except Exception as error:  # noqa: BLE001 (one bad picture fails alone, counted and logged)
-                log.warning("a frame could not be scaled: %s", error)
-                self._ledger.ended(request.row, request.handle, Fate.FAILED)
-                with self._lock:
-                    self._leave([request])
-                continue
-            requests.append(request)
-            letterboxes.append(letterbox)
-        return requests, letterboxes
+    def _scale(self, model: LoadedModel, batch: Batch, sheet: Sheet, now_ns: int) -> Sheet:
+        """Scale every piece into its slot. A picture that cannot be scaled fails alone: that is no fault of the model."""
+        for request in sheet.requests:
+            if not self._preview(request, now_ns):
+                return self._scale(model, batch, self._broken_off(sheet, request), now_ns)
+        for index, pieces in enumerate(sheet.slots):
+            if pieces[0].part.whole:
+                slot = batch.slot_for(index, pieces[0].letterbox)
+            else:
+                slot = batch.slot_for(index, whole_slot(model.engine.info.input_width, model.engine.info.input_height))
+                fill(slot)
+            for piece in pieces:
+                try:
+                    piece.part.request.frame.picture.scale_into(slot, piece.letterbox)
+                except Exception as error:  # noqa: BLE001 (one bad picture fails alone, counted and logged)
+                    log.warning("a frame could not be scaled: %s", error)
+                    return self._scale(model, batch, self._broken_off(sheet, piece.part.request), now_ns)
+        return sheet
+
+    def _preview(self, request: Request, now_ns: int) -> bool:
+        try:
+            self._previews.offer(request.row, request.frame, now_ns)
+        except Exception as error:  # noqa: BLE001 (one bad picture fails alone, counted and logged)
+            log.warning("a frame could not be scaled: %s", error)
+            return False
+        return True
+
+    def _broken_off(self, sheet: Sheet, broken: Request) -> Sheet:
+        self._end([broken], Fate.FAILED)
+        return sheet.without(broken)
 
     def _finish(
         self,
         model: LoadedModel,
         batch: Batch,
-        requests: Sequence[Request],
-        letterboxes: Sequence[Letterbox],
+        sheet: Sheet,
         stamps: tuple[int, int],
         outputs: Outputs,
         times: InferenceTimes,
         error: Exception | None,
     ) -> None:
-        found: list[Detections] = []
         self._batches.end(batch)
         if error is None:
             try:
-                for index, letterbox in enumerate(letterboxes):
-                    raw = model.decode(outputs, index)
-                    found.append(Detections(letterbox.to_source(raw.boxes), raw.confidence, raw.class_id))
+                sheet.answer([model.decode(outputs, index) for index in range(len(sheet.slots))])
             except Exception as decoding_error:  # noqa: BLE001 (counted and logged by _fail)
                 error = decoding_error
         finished_ns = self._clock_ns()
         try:
             if error is None:
-                for request, detections in zip(requests, found, strict=True):
+                done = self._answered(sheet)
+                for request in done:
+                    detections = self._seen(model, request, finished_ns)
                     self._outbox.put(_record(request, detections, model.number, stamps, times, finished_ns))
-                    self._ledger.ended(request.row, request.handle, Fate.ANALYSED)
-                self._note_success(requests, times, finished_ns - stamps[0])
+                    self._ledger.ended(request.row, request.handle, Fate.ANALYSED, by_regions=not request.whole)
+                self._note_success(len(sheet.slots), done, times, finished_ns - stamps[0])
             else:
-                self._fail(model, requests, error)
+                self._fail(model, sheet.requests, error)
         finally:
             batch.release()
 
-    def _note_success(self, requests: Sequence[Request], times: InferenceTimes, service_ns: int) -> None:
+    def _answered(self, sheet: Sheet) -> list[Request]:
+        """The requests that have all their answers now: no other batch has parts of them any more."""
+        with self._lock:
+            done = [request for request in sheet.requests if request.answered and not request.over]
+            for request in done:
+                request.over = True
+        return done
+
+    def _seen(self, model: LoadedModel, request: Request, finished_ns: int) -> Detections:
+        full, in_regions = request.full or Detections.none(), request.in_regions or Detections.none()
+        if self._attention is None:
+            return full
+        total_ms = (finished_ns - request.frame.stamp.captured_ns) / 1e6
+        return self._attention.analysed(request, full, in_regions, model.confidence, total_ms)
+
+    def _note_success(self, slots: int, done: Sequence[Request], times: InferenceTimes, service_ns: int) -> None:
         with self._lock:
             self.busy_ns += times.inference_ns
+            self.inferences += slots
             self._errors_in_a_row = 0
             self._service.note(service_ns)
-            self._leave(requests)
+            self._leave(done)
 
     def _fail(self, model: LoadedModel, requests: Sequence[Request], error: Exception) -> None:
         """These frames failed; so many failures in a row stop the model, and every waiting frame fails with it.
@@ -315,14 +459,15 @@ class Scheduler:
         reason = None
         with self._lock:
             self._errors_in_a_row += 1
+            requests = [request for request in requests if not request.over]
             failed = list(requests)
             if self._errors_in_a_row >= ERRORS_IN_A_ROW and not self._broken:
                 self._broken = True
                 reason = f"stopped after {ERRORS_IN_A_ROW} errors in a row: {error}"
             if self._broken:
-                failed += self._everything_waiting()
+                failed += [request for request in self._everything_waiting() if request not in requests]
             for request in failed:
-                self._ledger.ended(request.row, request.handle, Fate.FAILED)
+                self._drop(request, Fate.FAILED)
             self._leave(requests)
         if reason:
             self._on_stopped(model.number, reason)
@@ -330,8 +475,9 @@ class Scheduler:
     def _end(self, requests: Sequence[Request], fate: Fate) -> None:
         """These requests met the same fate."""
         with self._lock:
+            requests = [request for request in requests if not request.over]
             for request in requests:
-                self._ledger.ended(request.row, request.handle, fate)
+                self._drop(request, fate)
             self._leave(requests)
 
     def _deadline_ns(self, requests: Sequence[Request]) -> int | None:
@@ -340,11 +486,17 @@ class Scheduler:
         return min(request.frame.stamp.captured_ns for request in requests) + self._latency_ns
 
     def _everything_waiting(self) -> list[Request]:
+        """Take out what waits, and what was put back. Lock is held."""
         requests: list[Request] = []
         while len(self._queue):
             request, stale = self._queue.take(0, 0)
             requests += stale if request is None else [*stale, request]
-        return requests
+        for request in requests:
+            self._leave_queue(request)
+        held = list(dict.fromkeys(part.request for part in self._held if not part.request.over))
+        self._held.clear()
+        self._leave(held)
+        return requests + held
 
     def _leave(self, requests: Sequence[Request]) -> None:
         """These requests are no longer at work. Lock is held."""
@@ -367,13 +519,13 @@ def _record(
     times: InferenceTimes,
     finished_ns: int,
 ) -> Record:
-    """The stage clock. `queue` is the mailbox (from the decoder's stamp on) and the engine's own waiting."""
+    """The stage clock. `queue` is the mailbox (from the gate on) and the engine's own waiting."""
     stamp = request.frame.stamp
     taken_ns, scaled_ns = stamps
-    waited_ns = (taken_ns - stamp.decoded_ns) + (times.began_ns - scaled_ns) + times.queue_ns
+    waited_ns = (taken_ns - stamp.decoded_ns - request.gate_ns) + (times.began_ns - scaled_ns) + times.queue_ns
     stages = StageTimes(
         decode=(stamp.decoded_ns - stamp.captured_ns) / 1e6,
-        gate=0.0,
+        gate=request.gate_ns / 1e6,
         preprocess=(scaled_ns - taken_ns + times.preprocess_ns) / 1e6,
         queue=waited_ns / 1e6,
         network=times.network_ns / 1e6,
@@ -381,15 +533,30 @@ def _record(
         postprocess=(finished_ns - times.ended_ns + times.postprocess_ns) / 1e6,
         total=(finished_ns - stamp.captured_ns) / 1e6,
     )
+    return _record_of(request, model, stages, detections)
+
+
+def _carried_record(request: Request, decision: Decision, model: int, now_ns: int) -> Record:
+    """A frame whose boxes were carried on: what is no decoding is the gate's."""
+    stamp = request.frame.stamp
+    decode_ms, total_ms = (stamp.decoded_ns - stamp.captured_ns) / 1e6, (now_ns - stamp.captured_ns) / 1e6
+    stages = StageTimes(decode_ms, total_ms - decode_ms, 0.0, 0.0, 0.0, 0.0, 0.0, total_ms)
+    expected = Detections.none() if decision.glance is None else decision.glance.expected
+    return _record_of(request, model, stages, expected)
+
+
+def _record_of(request: Request, model: int, stages: StageTimes, detections: Detections) -> Record:
+    stamp, picture = request.frame.stamp, request.frame.picture
     return Record(
         request.row,
         stamp.sequence,
         stamp.captured_at_s,
         stamp.pts_s,
-        request.frame.picture.width,
-        request.frame.picture.height,
+        picture.width,
+        picture.height,
         request.generation,
         model,
         stages,
         detections,
+        request.look,
     )

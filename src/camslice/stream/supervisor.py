@@ -129,7 +129,7 @@ class Supervisor:
         """Make it so: cameras and models that did not change are not touched. Raises FleetError for what cannot change."""
         with self._lock:
             before = self._orders
-            for what in ("objective", "pace", "topology", "workers", "streams_per_pod"):
+            for what in ("objective", "pace", "topology", "workers", "streams_per_pod", "policy"):
                 if getattr(fleet, what) != getattr(before.fleet, what):
                     raise FleetError(f"{what} holds for the whole run: restart `camslice run` to change it.")
             _checked_size(fleet)

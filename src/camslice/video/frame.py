@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from camslice.fleet.geometry import Letterbox
+from camslice.video.colour import YuvColour
 from camslice.video.slot import ByteArray, Slot
 
 
@@ -39,6 +40,11 @@ class Picture(Protocol):
     @property
     def height(self) -> int:
         """Height in pixels."""
+        ...
+
+    @property
+    def colour(self) -> YuvColour:
+        """What its planes mean. Pictures that share a slot must have the same."""
         ...
 
     def scale_into(self, slot: Slot, letterbox: Letterbox) -> None:

@@ -35,6 +35,11 @@ class AvPicture:
         self.width: int = frame.width
         self.height: int = frame.height
 
+    @property
+    def colour(self) -> YuvColour:
+        """As the frame says, or as its size suggests."""
+        return _colour_of(self._frame)
+
     def scale_into(self, slot: Slot, letterbox: Letterbox) -> None:
         """Scale `letterbox.region` into the letterbox's rectangle of `slot`."""
         if isinstance(slot, RgbSlot):
@@ -72,6 +77,11 @@ class StillPicture:
         self.height: int = rgb.shape[0]
         self.width: int = rgb.shape[1]
 
+    @property
+    def colour(self) -> YuvColour:
+        """That of the planes it is converted to."""
+        return STILL_COLOUR
+
     def scale_into(self, slot: Slot, letterbox: Letterbox) -> None:
         """Scale `letterbox.region` into the letterbox's rectangle of `slot`."""
         region = _region_of(self.rgb, letterbox.region)
@@ -95,11 +105,11 @@ class StillPicture:
 class I420Picture:
     """A picture in memory as planes: `y` uint8 [H, W], `u` and `v` uint8 [H/2, W/2], H and W even."""
 
-    __slots__ = ("_colour", "_planes", "height", "width")
+    __slots__ = ("_planes", "colour", "height", "width")
 
     def __init__(self, y: ByteArray, u: ByteArray, v: ByteArray, colour: YuvColour) -> None:
         self._planes = (y, u, v)
-        self._colour = colour
+        self.colour = colour
         self.height: int = y.shape[0]
         self.width: int = y.shape[1]
 
@@ -110,7 +120,7 @@ class I420Picture:
             return
         planes = holding_planes(slot)
         _scale_planes(crop_i420(*self._planes, letterbox.region), planes, letterbox)
-        planes.colour[:] = rgb_matrix(self._colour)
+        planes.colour[:] = rgb_matrix(self.colour)
 
     def luma(self, width: int, height: int) -> ByteArray:
         """The luma, scaled to uint8 [height, width]."""
@@ -119,7 +129,7 @@ class I420Picture:
     def _rgb(self) -> ByteArray:
         y, u, v = (plane.astype(np.float32) for plane in self._planes)
         wide = [cv2.resize(chroma, (self.width, self.height), interpolation=cv2.INTER_LINEAR) for chroma in (u, v)]
-        matrix = rgb_matrix(self._colour)
+        matrix = rgb_matrix(self.colour)
         rgb = np.stack([y, *wide], axis=-1) @ matrix[:, :3].T + matrix[:, 3]
         return np.asarray(np.clip(np.rint(rgb), 0, 255), np.uint8)
 

@@ -16,7 +16,7 @@ MAPPINGS: list[KeyPath] = [
     (), ("objective",), ("models", "any"), ("cameras", 0), ("machine",), ("store",), ("sinks", 0), ("planning",),
     ("planning", "scale", 0), ("cameras", 0, "stream"), ("cameras", 0, "objective"),
 ]  # fmt: skip
-LATER = ("zones", "rules", "masks", "policy")
+LATER = ("zones", "rules")
 
 
 def properties(schema: object) -> Iterator[tuple[str, dict[str, object]]]:

@@ -12,7 +12,8 @@ from camslice.fleet.accounting import FrameCounts
 from camslice.stream.ledger import Ledger, ledger_bytes
 from camslice.stream.outbox import OUTBOX_BYTES, Inbox, Outbox
 from camslice.stream.previews import Previews, previews_bytes
-from camslice.stream.scheduler import ERRORS_IN_A_ROW, LoadedModel, Scheduler
+from camslice.stream.request import LoadedModel
+from camslice.stream.scheduler import ERRORS_IN_A_ROW, Scheduler
 from tests.unit.stream.fakes import FakeClock, FakeEngine, a_frame, nothing_found
 
 ROWS = 3

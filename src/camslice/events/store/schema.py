@@ -37,8 +37,9 @@ from camslice.fleet.accounting import FrameCounts
 VERSION = 2
 READABLE = frozenset({1, 2})
 """Versions whose tables can be read as they are. `migrations` makes older ones new when a writer opens them."""
-COUNTED = tuple(name for name in FrameCounts.__dataclass_fields__ if name != "skipped")
-"""The columns of `minutes` that are named as the fields of FrameCounts are. What was left out before the decoder is not kept."""
+COUNTED = tuple(name for name in FrameCounts.__dataclass_fields__ if name not in ("skipped", "regions"))
+"""The columns of `minutes` that are named as the fields of FrameCounts are. What was left out before the decoder, or of a
+frame, is not kept."""
 
 metadata = MetaData()
 

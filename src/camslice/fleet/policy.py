@@ -1,0 +1,60 @@
+"""How much of a stream's frames is looked at: the ladder of policies, from every pixel of every frame downwards.
+
+Lengths are pixels at the model's scale, that is, of a frame as it lies in the model's input. What a policy keeps of the
+detections is measured, on clips (`camslice eval --policy`) and while running, and never taken from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`regions`: only what moves, and what was found before, is analysed, else the full frame.
+
+    `margin` is left around a box that was found before, `full_every` the most due frames from one full frame of a stream to the
+    next, `carry` the most frames in a row in which a thing is carried on without being looked at, `scale` that of regions
+    relative to full frames.
+    """
+
+    name: str
+    regions: bool = True
+    margin: int = 8
+    full_every: int = 30
+    carry: int = 0
+    scale: float = 1.0
+
+
+FULL = Policy("full", regions=False)
+
+LADDER = (
+    FULL,
+    Policy("careful", margin=16, full_every=10),
+    Policy("regions", margin=8, full_every=30),
+    Policy("carry-1", margin=8, full_every=30, carry=1),
+    Policy("carry-2", margin=8, full_every=40, carry=2),
+    Policy("carry-3", margin=8, full_every=40, carry=3),
+    Policy("carry-4-small", margin=8, full_every=40, carry=4, scale=0.75),
+)
+"""Each costs less than the one before, and may lose more."""
+
+
+def policy_named(name: str) -> Policy:
+    """The policy of the ladder; KeyError when there is none of that name."""
+    return {policy.name: policy for policy in LADDER}[name]
+
+
+def rung_of(policy: Policy) -> int:
+    """Its place on the ladder, 0 for full frames; ValueError for one that is not on it."""
+    return LADDER.index(policy)
+
+
+def cheaper(policy: Policy) -> Policy:
+    """One rung down the ladder, or the lowest."""
+    return LADDER[min(rung_of(policy) + 1, len(LADDER) - 1)]
+
+
+def dearer(policy: Policy) -> Policy:
+    """One rung up the ladder, or full frames."""
+    return LADDER[max(rung_of(policy) - 1, 0)]

@@ -1,0 +1,109 @@
+"""Which frames of a model's streams are looked at, and how: every stream's watch under one steward."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from camslice.models.detections import Detections
+from camslice.stream.request import Request
+from camslice.stream.sheet import sure
+from camslice.stream.watching.look import Decision, Look
+from camslice.stream.watching.overlaps import matched
+from camslice.stream.watching.steward import PolicyState, Steward
+from camslice.stream.watching.watch import Watch
+from camslice.video.gate.sight import Sight
+
+AUDIT_EVERY_S = 2.0
+"""At least so often a frame of each model is also analysed in full."""
+_FRAMES_BETWEEN_AUDITS = 100
+"""And at least one frame in so many."""
+
+
+class _Ward:
+    """A stream's watch and the lock around it: its decoder thread decides, an engine thread tells what was seen."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.watch = Watch()
+
+
+class Attention:
+    """Thread-safe."""
+
+    def __init__(self, steward: Steward, clock_s: Callable[[], float]) -> None:
+        self._steward = steward
+        self._clock_s = clock_s
+        self._lock = threading.Lock()
+        self._wards: dict[int, _Ward] = {}
+        self._audited_s = clock_s()
+        self._since_audit = 0
+
+    @property
+    def scale(self) -> float:
+        """That of regions, relative to full frames."""
+        return self._steward.policy.scale
+
+    def state(self) -> PolicyState:
+        """The policy in force, and why."""
+        with self._lock:
+            return self._steward.state()
+
+    def open(self, row: int) -> None:
+        """A stream begins."""
+        with self._lock:
+            self._wards[row] = _Ward()
+
+    def close(self, row: int) -> None:
+        """A stream ended."""
+        with self._lock:
+            self._wards.pop(row, None)
+
+    def decide(self, row: int, sight: Sight, at_s: float, size: tuple[int, int], scale: float) -> Decision:
+        """How the frame that is now due is looked at; see `Watch.decide`."""
+        with self._lock:
+            ward, policy = self._wards[row], self._steward.policy
+            self._since_audit += 1
+            now_s = self._clock_s()
+            audit = policy.regions and (now_s - self._audited_s >= AUDIT_EVERY_S or self._since_audit >= _FRAMES_BETWEEN_AUDITS)
+            if audit:
+                self._audited_s, self._since_audit = now_s, 0
+        with ward.lock:
+            ward.watch.policy = policy
+            return ward.watch.decide(sight, at_s, size, scale, audit=audit)
+
+    def lost(self, request: Request) -> None:
+        """A request was dropped or failed."""
+        ward = self._wards.get(request.row)
+        if request.decision is not None and ward is not None:
+            with ward.lock:
+                ward.watch.lost(request.decision)
+        self._ended(dropped=True, total_ms=0.0)
+
+    def analysed(
+        self, request: Request, full: Detections, in_regions: Detections, confidence: float, total_ms: float
+    ) -> Detections:
+        """What to report of a frame that was analysed, in full or in regions."""
+        self._ended(dropped=False, total_ms=total_ms)
+        decision, ward = request.decision, self._wards.get(request.row)
+        if decision is None or ward is None:
+            return sure(full, confidence)
+        with ward.lock:
+            if decision.look is Look.REGIONS:
+                return ward.watch.looked_in_regions(decision, in_regions, confidence)
+            found = sure(full, confidence)
+            policy_found = None
+            if decision.audited and decision.glance is not None:
+                looked = decision.policy_look is Look.REGIONS
+                policy_found = (
+                    ward.watch.looked_in_regions(decision, in_regions, confidence) if looked else decision.glance.expected
+                )
+            ward.watch.looked_in_full(decision, found)
+        if policy_found is not None:
+            with self._lock:
+                self._steward.audited(int(matched(found, policy_found).sum()), len(found), self._clock_s())
+        return found
+
+    def _ended(self, *, dropped: bool, total_ms: float) -> None:
+        with self._lock:
+            self._steward.ended(dropped=dropped, total_ms=total_ms, now_s=self._clock_s())

@@ -1,0 +1,1 @@
+"""Regions of many cameras on one canvas: which regions, where they lie, and whose detections those on it are."""

@@ -1,0 +1,169 @@
+"""Which policy is in force: as cheap as the measured recall allows, cheaper when the machine is overloaded, and never silently.
+
+Two voices, one ladder. The audit goes one rung up as soon as the recall is probably too low, and tries one rung down when
+it is probably high enough; a rung that failed is not tried again for a while. Overload goes down at once, and up again, rung by
+rung, only after the machine has had room for some time. The cheaper of the two is in force.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+
+from camslice.fleet.policy import FULL, LADDER, Policy, policy_named, rung_of
+from camslice.fleet.types import Objective, Pace
+from camslice.stream.watching.recall import Recall
+
+log = logging.getLogger(__name__)
+
+SURE = 0.9
+"""Probability from which something is done about the recall."""
+_BETWEEN_LOOKS = 10
+"""Audited frames from one look at the recall to the next: looking at every one would find it low by chance sooner or later."""
+_SURE_FRAMES = 60
+"""Audited frames before anything cheaper is tried."""
+_RETRY_S = 600.0
+"""For so long a rung that failed is not tried again; the next time twice as long."""
+_LOAD_WINDOW_S = 2.0
+_FEWEST_FRAMES = 20
+_ROOM_S = 10.0
+"""For so long there must have been room before overload gives a rung back; twice as long after each relapse."""
+_LONGEST_ROOM_S = 320.0
+_ROOMY = 0.6
+"""There is room when frames take no longer than so much of the objective."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyState:
+    """What is in force and why. `recall` is what was measured under it over `audited` frames, None while there were none;
+    `overloaded`: cheaper than the recall allows, for want of room. `changes` counts how often the policy changed."""
+
+    policy: str
+    reason: str
+    recall: float | None
+    audited: int
+    overloaded: bool
+    changes: int
+
+
+class Steward:
+    """One model's policy. Not thread-safe: the caller holds a lock. Times are monotonic seconds."""
+
+    def __init__(self, start: Policy, cheapest: Policy, objective: float, latency_ms: float, drop_rate: float) -> None:
+        """Begin with `start`, go no further down than `cheapest` for the recall's sake. `objective`: the recall demanded."""
+        self._allowed = rung_of(start)
+        self._cheapest = rung_of(cheapest)
+        self._objective = objective
+        self._latency_ms = latency_ms
+        self._drop_rate = drop_rate
+        self._recall = Recall()
+        self._since_looked = 0
+        self._failed: dict[int, tuple[float, float]] = {}
+        self._load: deque[tuple[float, bool, float]] = deque()
+        self._extra = 0
+        self._room_since_s: float | None = None
+        self._room_s = _ROOM_S
+        self._relieved_s = -_RETRY_S
+        self._reason = "as declared" if start == cheapest else "where every fleet begins"
+        self._changes = 0
+
+    @property
+    def policy(self) -> Policy:
+        """What is in force."""
+        return LADDER[min(self._allowed + self._extra, len(LADDER) - 1)]
+
+    @property
+    def may_change(self) -> bool:
+        """Whether it can ever be anything but full frames."""
+        return self._cheapest > 0
+
+    def state(self) -> PolicyState:
+        """What is in force and why."""
+        recall = 1.0 if self.policy == FULL else self._recall.value
+        return PolicyState(self.policy.name, self._reason, recall, self._recall.frames, self._extra > 0, self._changes)
+
+    def audited(self, kept: int, wanted: int, now_s: float) -> None:
+        """A frame was looked at both ways."""
+        self._recall.note(kept, wanted)
+        self._since_looked += 1
+        if self._since_looked < _BETWEEN_LOOKS:
+            return
+        self._since_looked = 0
+        low = self._recall.probability_below(self._objective)
+        if low is None:
+            return
+        if low > SURE and self._allowed > 0:
+            _, pause_s = self._failed.get(self._allowed, (0.0, _RETRY_S / 2))
+            self._failed[self._allowed] = now_s + 2 * pause_s, 2 * pause_s
+            self._allow(self._allowed - 1, f"recall {self._recall.value:.3f} was below {self._objective:g}")
+        elif low < 1 - SURE and self._recall.frames >= _SURE_FRAMES and self._extra == 0:
+            cheaper = self._allowed + 1
+            if cheaper <= self._cheapest and now_s >= self._failed.get(cheaper, (0.0, 0.0))[0]:
+                self._allow(cheaper, f"recall {self._recall.value:.3f} leaves room")
+
+    def ended(self, *, dropped: bool, total_ms: float, now_s: float) -> None:
+        """A frame met its fate; `total_ms` counts when it was not dropped."""
+        self._load.append((now_s, dropped, total_ms))
+        while self._load[0][0] < now_s - _LOAD_WINDOW_S:
+            self._load.popleft()
+        if len(self._load) < _FEWEST_FRAMES or not self.may_change:
+            return
+        lost = sum(each[1] for each in self._load) / len(self._load)
+        if lost > self._drop_rate:
+            self._room_since_s = None
+            if now_s - self._relieved_s >= _LOAD_WINDOW_S:
+                self._relieve(lost, now_s)
+        elif self._extra and lost == 0 and self._is_roomy():
+            self._room_since_s = self._room_since_s or now_s
+            if now_s - self._room_since_s >= self._room_s:
+                self._room_since_s = None
+                self._load.clear()
+                self._set_extra(self._extra - 1, "there is room again")
+        else:
+            self._room_since_s = None
+
+    def _is_roomy(self) -> bool:
+        late = sum(total_ms > _ROOMY * self._latency_ms for _, _, total_ms in self._load)
+        return late <= 0.05 * len(self._load)
+
+    def _relieve(self, lost: float, now_s: float) -> None:
+        if self._allowed + self._extra < len(LADDER) - 1:
+            relapsed = now_s - self._relieved_s < 2 * self._room_s
+            self._room_s = min(_LONGEST_ROOM_S, 2 * self._room_s) if relapsed and not self._extra else self._room_s
+            self._set_extra(self._extra + 1, f"overload: {lost:.1%} of the frames were dropped")
+        self._relieved_s = now_s
+        self._load.clear()
+
+    def _allow(self, rung: int, reason: str) -> None:
+        before = self.policy
+        self._allowed = rung
+        self._extra = max(0, min(self._extra, len(LADDER) - 1 - rung))
+        self._changed(before, reason)
+
+    def _set_extra(self, extra: int, reason: str) -> None:
+        before = self.policy
+        self._extra = extra
+        self._changed(before, reason)
+
+    def _changed(self, before: Policy, reason: str) -> None:
+        self._recall.forget()
+        self._since_looked = 0
+        self._reason = reason
+        self._changes += 1
+        log.warning("policy %s instead of %s: %s", self.policy.name, before.name, reason)
+
+
+def steward_of(objective: Objective, policy: str, pace: Pace) -> Steward | None:
+    """Who watches over the policy that a fleet declares; None where nothing but full frames is asked for.
+
+    `auto` begins carefully, and goes on as far as the measured recall allows. At pace `lossless` every frame is analysed in
+    full: what lies on a canvas depends on what else was due just then, and the same input must give the same output.
+    """
+    if pace is not Pace.LIVE or policy == FULL.name or (policy == "auto" and objective.recall >= 1.0):
+        return None
+    start, cheapest = (_CAREFUL, LADDER[-1]) if policy == "auto" else (policy_named(policy),) * 2
+    return Steward(start, cheapest, objective.recall, objective.latency_ms, objective.drop_rate)
+
+
+_CAREFUL = LADDER[1]

@@ -1,0 +1,194 @@
+"""One stream's scene from frame to frame: decides how each frame is looked at, and puts together what was seen.
+
+Of each thing that is known, a frame either has it looked at, or carried on: to where its pixels are found again, for at most so
+many frames as the policy allows. Looked at is further whatever moves and belongs to nothing known, what was lost from sight,
+and at an interval that adapts to how often it shows something new, the whole frame.
+
+A decision counts on its own success: while a frame waits for its turn, the next one takes for granted that it will be analysed.
+If it is not, say so by `lost`, and everything is looked at again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from camslice.fleet.geometry import Region
+from camslice.fleet.policy import FULL, Policy
+from camslice.models.detections import Detections
+from camslice.stream.packing.regions import UNKNOWN_MARGIN, clusters, grow, merged, moved_in, paint, without
+from camslice.stream.watching.carried import Carried
+from camslice.stream.watching.follow import followed
+from camslice.stream.watching.look import Decision, Glance, Look
+from camslice.stream.watching.lost import Lost
+from camslice.stream.watching.overlaps import BoolArray, ByteArray, FloatArray, IntArray, edges, share_within
+from camslice.stream.watching.seen import at_an_edge, believed, missing, news, together
+from camslice.video.gate.sight import Sight
+
+_LARGEST_SHARE = 0.6
+"""Regions that cover more of a frame cost as much as the whole frame."""
+_MOST_REGIONS = 64
+_SHADOW = 8.0
+"""Motion so close to a known box, in pixels at the model's scale, is that box's: its shadow, or its edge."""
+_CUT_MARGIN = 3.0
+"""A box that was cut by its region's edge gets so many times the margin next time."""
+_SHORTEST_INTERVAL = 5
+_WHOLE = 0.9
+"""A box is looked at by a region that has so much of it."""
+_NEVER = -(10**6)
+
+
+class Watch:
+    """Not thread-safe: the caller holds a lock."""
+
+    def __init__(self) -> None:
+        self.policy: Policy = FULL
+        self._frame = 0
+        self._known = Carried.nothing()
+        self._looked_at: IntArray = np.empty(0, np.int32)
+        self._cut: BoolArray = np.empty(0, np.bool_)
+        self._lost = Lost.nothing()
+        self._pending: BoolArray | None = None
+        self._cells_looked_at: IntArray = np.empty((0, 0), np.int32)
+        self._disturbed = True
+        self._last_full = 0
+        self._interval = float(_SHORTEST_INTERVAL)
+
+    def decide(self, sight: Sight, at_s: float, size: tuple[int, int], scale: float, *, audit: bool = False) -> Decision:
+        """How the frame that is now due is looked at. `size` (width, height) is its picture's, `scale` the model's pixels per
+        pixel of it; `audit` asks for a full frame whatever the policy would do."""
+        self._frame += 1
+        pending = self._see(sight)
+        if not self.policy.regions or self._disturbed:
+            decision = Decision(Look.FULL, Look.FULL, None, at_s, size, sight)
+        else:
+            policy_look, glance = self._policy_look(sight, pending, at_s, size, scale)
+            audit |= self._frame - self._last_full >= min(self._interval, self.policy.full_every)
+            look = Look.FULL if audit else policy_look
+            decision = Decision(look, policy_look, glance, at_s, size, sight)
+        self._count_on(decision)
+        return decision
+
+    def lost(self, decision: Decision) -> None:
+        """This frame was not analysed after all."""
+        if decision.look is Look.FULL and decision.glance is None:
+            self._disturbed = True
+        self._looked_at[:] = _NEVER
+        self._cells_looked_at[:] = _NEVER
+        if self._pending is not None and self._pending.shape == decision.sight.cells.shape:
+            self._pending |= decision.sight.cells
+
+    def looked_in_full(self, decision: Decision, found: Detections) -> None:
+        """Take in what a full frame showed."""
+        if decision.glance is not None:
+            longest = 2.0 * self.policy.full_every
+            shorter = max(_SHORTEST_INTERVAL, self._interval / 2)
+            self._interval = shorter if news(found, decision.glance.expected) else min(longest, self._interval * 1.5)
+        if decision.at_s > self._known.at_s:
+            self._lost = Lost.nothing()
+        fresh, cut = np.ones(len(found), np.bool_), np.zeros(len(found), np.bool_)
+        self._learn(decision, found, fresh, cut, np.full(len(found), self._frame, np.int32))
+
+    def looked_in_regions(self, decision: Decision, found: Detections, confidence: float) -> Detections:
+        """All that is known of the frame: `found` in its regions, and the rest carried on. Sorted by falling confidence.
+
+        `found` may go down to `DOUBTFUL` x `confidence`: below `confidence`, what was expected there is believed in.
+        """
+        glance = decision.glance
+        if glance is None:
+            return found
+        found = believed(found, glance.expected, self._lost.has(found), confidence)
+        everything, fresh, looked_at = together(glance, found)
+        if decision.look is Look.REGIONS and decision.at_s > self._known.at_s:
+            gone = missing(glance, found)
+            self._lost = self._lost.after(found, _those(glance.expected, gone), glance.moved[gone])
+            self._learn(decision, everything, fresh, at_an_edge(everything, fresh, glance.regions, decision.size), looked_at)
+        return everything
+
+    def _see(self, sight: Sight) -> BoolArray:
+        if self._pending is None or self._pending.shape != sight.cells.shape:
+            self._pending = sight.cells.copy()
+            self._cells_looked_at = np.full(sight.cells.shape, _NEVER, np.int32)
+            self._disturbed = True
+        else:
+            self._pending |= sight.cells
+        self._disturbed |= sight.disturbance is not None
+        return self._pending
+
+    def _policy_look(
+        self, sight: Sight, pending: BoolArray, at_s: float, size: tuple[int, int], scale: float
+    ) -> tuple[Look, Glance]:
+        """What the policy has for this frame. The look is FULL where regions would be most of it."""
+        boxes = self._known.boxes_at(at_s, *size)
+        at_scale = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+        moved = moved_in(pending, boxes, size) | self._known.speed.any(axis=1)
+        due = moved & ((self._frame - self._looked_at > self.policy.carry) | self._cut)
+        boxes, sure = self._follow(sight.luma, boxes, moved & ~due, size)
+        due |= moved & ~sure
+        self._known = self._known.on_its_way(boxes, moved & ~due, at_s)
+        rectangles = self._worth_a_look(sight.cells, boxes * np.float32(scale), due, at_scale, scale)
+        regions = tuple(_region(rectangle, size, scale) for rectangle in rectangles.tolist())
+        found = self._known.found
+        expected = Detections(boxes, found.confidence, found.class_id, np.ones(len(found), np.bool_))
+        covered = share_within(boxes, edges(regions)) > _WHOLE
+        glance = Glance(self._frame, regions, expected, covered, moved, self._looked_at.copy())
+        if not regions:
+            return (Look.CARRIED if pending.any() else Look.GATED), glance
+        area = sum(region.width * region.height for region in regions)
+        too_much = area > _LARGEST_SHARE * size[0] * size[1] or len(regions) > _MOST_REGIONS
+        return (Look.FULL if too_much else Look.REGIONS), glance
+
+    def _follow(
+        self, luma: ByteArray | None, expected: FloatArray, which: BoolArray, size: tuple[int, int]
+    ) -> tuple[FloatArray, BoolArray]:
+        """Where those of the known things are that need not be looked at; and which of them are sure."""
+        before = self._known.luma
+        if luma is None or before is None or before.shape != luma.shape:
+            return expected, ~which
+        return followed(before, luma, self._known.found.boxes, expected, which, size)
+
+    def _worth_a_look(
+        self, cells: BoolArray, boxes: FloatArray, due: BoolArray, at_scale: tuple[int, int], scale: float
+    ) -> FloatArray:
+        """Rectangles at the model's scale."""
+        margin = self.policy.margin
+        wide = due & self._cut
+        seeds = [grow(boxes[due & ~wide], margin, at_scale), grow(boxes[wide], _CUT_MARGIN * margin, at_scale)]
+        if self._frame % (self.policy.carry + 1) == 0:
+            seeds.append(grow(self._lost.boxes * np.float32(scale), margin, at_scale))
+        unseen = cells & (self._frame - self._cells_looked_at > self.policy.carry)
+        unknown = clusters(without(unseen, boxes, at_scale, max(margin, _SHADOW)), at_scale)
+        return merged(np.concatenate([*seeds, grow(unknown, UNKNOWN_MARGIN, at_scale)]))
+
+    def _count_on(self, decision: Decision) -> None:
+        """Take for granted that the frame will be looked at as decided."""
+        if decision.look in (Look.FULL, Look.REGIONS) and self._pending is not None:
+            self._pending = np.zeros_like(self._pending)
+        if decision.look is Look.FULL:
+            self._disturbed = False
+            self._last_full = self._frame
+            self._looked_at[:] = self._frame
+            self._cells_looked_at[:] = self._frame
+        elif decision.glance is not None:
+            self._looked_at[decision.glance.covered] = self._frame
+            paint(self._cells_looked_at, edges(decision.glance.regions), decision.size, self._frame)
+
+    def _learn(self, decision: Decision, found: Detections, fresh: BoolArray, cut: BoolArray, looked_at: IntArray) -> None:
+        if decision.at_s <= self._known.at_s:
+            return  # a newer frame was ready sooner
+        self._known = self._known.after(found, fresh, decision.at_s, decision.sight.luma)
+        self._looked_at, self._cut = looked_at, cut
+
+
+def _those(found: Detections, which: BoolArray) -> Detections:
+    return Detections(found.boxes[which], found.confidence[which], found.class_id[which])
+
+
+def _region(rectangle: Sequence[float], size: tuple[int, int], scale: float) -> Region:
+    """In source pixels, with even corners and sides as far as the picture goes."""
+    left, top = (max(0, math.floor(edge / scale) // 2 * 2) for edge in rectangle[:2])
+    right = min(size[0], math.ceil(math.ceil(rectangle[2] / scale) / 2) * 2)
+    bottom = min(size[1], math.ceil(math.ceil(rectangle[3] / scale) / 2) * 2)
+    return Region(left, top, right - left, bottom - top)
