@@ -151,7 +151,7 @@ class Plane:
         for source, name in (("ca.crt", "ca.crt"), ("keda.crt", "tls.crt"), ("keda.key", "tls.key")):
             shutil.copy(self.keys.path(source), folder / name)
         metrics, health, between, adapter, adapter_metrics = free_ports(5)
-        self.kubectl("create", "namespace", "keda")
+        self.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "keda"}}])
         text = (Path(__file__).parent / "keda-adapter.yaml").read_text().replace("PORT", str(adapter))
         self.kubectl("apply", "-f", "-", stdin=text)
         user = self.keys.kubeconfig("keda", self.server)
@@ -190,7 +190,8 @@ class Plane:
         until(serves, "keda-adapter", 90, self.programs["keda-adapter"].check)
 
     def stop_keda(self) -> None:
-        """End it and take back its part of the API, else deleting any namespace waits for it; its kinds stay.
+        """End it and take back its part of the API, else deleting any namespace waits for it; its kinds and
+        namespace stay.
 
         What it scaled goes first, for only KEDA lets go of that.
         """
@@ -199,7 +200,6 @@ class Plane:
         for name in ("keda-adapter", "keda-operator"):
             if name in self.programs:
                 self.programs.pop(name).end()
-        self.kubectl("delete", "namespace", "keda", "--wait=false", "--ignore-not-found")
         shutil.rmtree(self.folder / "keda", ignore_errors=True)
 
     def log(self, name: str) -> str:
