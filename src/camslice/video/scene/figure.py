@@ -10,23 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from camslice.video.planes import i420_of
+from camslice.video.scene.body import Body, Clothes
 from camslice.video.slot import ByteArray
 
-Rgb = tuple[int, int, int]
 GAIT_STEPS = 8
 """Positions of the legs in one stride."""
 _OVERSAMPLING = 4
 _ASPECT = 0.62
-
-
-@dataclass(frozen=True, slots=True)
-class Clothes:
-    """Colours of a figure, RGB."""
-
-    skin: Rgb
-    hair: Rgb
-    top: Rgb
-    trousers: Rgb
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,46 +61,15 @@ def tallest_figure(width: int) -> int:
 def draw_sprite(clothes: Clothes, figure_height: int, gait_step: int, *, facing_left: bool) -> Sprite:
     """Draw a figure in one position of its legs."""
     width, height = sprite_size(figure_height)
-    colours, alpha = _draw_large(clothes, width * _OVERSAMPLING, height * _OVERSAMPLING, gait_step)
+    phase = 2 * math.pi * gait_step / GAIT_STEPS
+    body = Body(clothes, width * _OVERSAMPLING, height * _OVERSAMPLING, phase)
+    colours, alpha = body.colours, body.alpha
     if facing_left:
         colours, alpha = np.ascontiguousarray(colours[:, ::-1]), np.ascontiguousarray(alpha[:, ::-1])
     rgb = np.asarray(cv2.resize(colours, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     mask = np.asarray(cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA), np.uint8) > 127
     half_mask = mask[::2, ::2] | mask[::2, 1::2] | mask[1::2, ::2] | mask[1::2, 1::2]
     return Sprite(*i420_of(rgb), mask, half_mask, _box_of(mask))
-
-
-def _draw_large(clothes: Clothes, width: int, height: int, gait_step: int) -> tuple[ByteArray, ByteArray]:
-    """The figure, facing right, and where it is (255). Lengths are shares of the height, as in a person of 7.5 heads."""
-    colours = np.zeros((height, width, 3), np.uint8)
-    alpha = np.zeros((height, width), np.uint8)
-    # Around the figure the colours of its edge must not turn black when they are averaged.
-    colours[:] = clothes.top
-    swing = math.sin(2 * math.pi * gait_step / GAIT_STEPS) * 0.42
-    centre = width / 2
-
-    def limb(start: tuple[float, float], length: float, angle: float, thickness: float, colour: Rgb) -> None:
-        end = (start[0] + math.sin(angle) * length * height, start[1] + math.cos(angle) * length * height)
-        points = [(round(x), round(y)) for x, y in (start, end)]
-        for canvas, ink in ((colours, colour), (alpha, 255)):
-            cv2.line(canvas, points[0], points[1], ink, max(1, round(thickness * height)))
-
-    hip, shoulder = (centre, 0.52 * height), (centre, 0.24 * height)
-    limb(shoulder, 0.30, swing, 0.05, clothes.top)
-    limb(hip, 0.42, -swing, 0.085, clothes.trousers)
-    limb(hip, 0.42, swing, 0.085, clothes.trousers)
-    torso = (round(centre), round(0.36 * height)), (round(0.105 * height), round(0.20 * height))
-    head = (round(centre), round(0.085 * height)), (round(0.058 * height), round(0.075 * height))
-    for (middle, axes), colour in ((torso, clothes.top), (head, clothes.skin)):
-        cv2.ellipse(colours, middle, axes, 0, 0, 360, colour, -1)
-        cv2.ellipse(alpha, middle, axes, 0, 0, 360, 255, -1)
-    cv2.ellipse(colours, head[0], head[1], 0, 180, 360, clothes.hair, -1)
-    limb(shoulder, 0.30, -swing, 0.055, _darker(clothes.top))
-    return colours, alpha
-
-
-def _darker(colour: Rgb) -> Rgb:
-    return round(colour[0] * 0.85), round(colour[1] * 0.85), round(colour[2] * 0.85)
 
 
 def _box_of(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:

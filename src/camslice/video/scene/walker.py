@@ -8,14 +8,16 @@ from functools import lru_cache
 import numpy as np
 
 from camslice.video.scene.background import HORIZON
+from camslice.video.scene.body import Clothes
 from camslice.video.scene.conditions import Behaviour
-from camslice.video.scene.figure import GAIT_STEPS, Clothes, Sprite, draw_sprite, sprite_size, tallest_figure
+from camslice.video.scene.figure import GAIT_STEPS, Sprite, draw_sprite, sprite_size, tallest_figure
 
 _STRIDE_HEIGHTS = 0.8
 """Length of a stride (two steps) in heights of the walker."""
 _WALK_S = 8.0
 """For how long those who stop now and then walk in between."""
 _SKIN = ((236, 200, 175), (198, 150, 115), (141, 95, 65), (88, 58, 40))
+_HAIR = ((24, 20, 18), (58, 38, 26), (96, 66, 40), (150, 122, 84), (120, 118, 116))
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ def _one(rng: np.random.Generator, width: int, height: int, behaviour: Behaviour
     ground = height * (HORIZON + (1 - HORIZON) * depth)
     foot_y = min(height // 2 * 2, max(sprite_height, round(ground / 2) * 2))
     path = max(1, width - sprite_width)
-    clothes = Clothes(_SKIN[rng.integers(len(_SKIN))], _colour(rng, 20, 110), _colour(rng, 20, 230), _colour(rng, 15, 120))
+    clothes = Clothes(
+        _SKIN[rng.integers(len(_SKIN))], _HAIR[rng.integers(len(_HAIR))], _colour(rng, 20, 230), _colour(rng, 15, 120)
+    )
     speed = figure_height * float(rng.uniform(0.5, 0.9)) * behaviour.speed
     start = float(rng.uniform(0, 2 * path))
     if behaviour.enter_s is not None:
