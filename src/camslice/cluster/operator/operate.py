@@ -22,8 +22,8 @@ from camslice.cluster.operator.decide import Decision, Memory, decide
 from camslice.cluster.operator.engines import EngineServers
 from camslice.cluster.operator.health import Signs
 from camslice.cluster.operator.polling import Polling
-from camslice.cluster.operator.seen import FleetView, Place, Seen, SeenCamera
-from camslice.cluster.operator.status import camera_status, fleet_status
+from camslice.cluster.operator.seen import Fault, FleetView, Place, Seen, SeenCamera
+from camslice.cluster.operator.status import camera_status, fault_status, fleet_status, unsound_status
 from camslice.cluster.operator.writing import SECRET, MayNotError, StaleError, Writing, token_secret
 from camslice.cluster.pods import fleet_objects
 from camslice.cluster.sharing.device_plugin import DevicePlugin
@@ -214,12 +214,16 @@ class Operator:
 
     def _reconcile(self, place: Place) -> float:
         """One look at a fleet. Returns in how many seconds it is to be looked at again at the latest."""
+        self.reconciles += 1
         view = self._seen.view(place, time.monotonic())
+        if isinstance(view, Fault):
+            self._complain(CAMERA_FLEET, view, unsound_status(view, time.time()))
+            return _AGAIN_S
         if view is None:  # its objects go with it, for it owns them
+            self.writing.each(lambda stray: self._complain(CAMERA, stray, fault_status(stray)), self._seen.strays(place))
             for kept in (self._memory, self._applied, self._settled_s, self._tidied_s):
                 kept.pop(place, None)
             return _AGAIN_S
-        self.reconciles += 1
         now_s = time.time()
         reports = {name: report for name, report in self.polling.reports().items() if name in view.pods}
         memory = self._memory.setdefault(place, {})
@@ -243,6 +247,7 @@ class Operator:
         }
         changed = [name for name, status in statuses.items() if status != dict(view.cameras[name].status)]
         self.writing.each(lambda name: self._say(view.cameras[name], statuses[name]), changed)
+        self.writing.each(lambda fault: self._complain(CAMERA, fault, fault_status(fault)), view.faults.values())
         self.writing.each(self.writing.make, decision.make)
         self.writing.each(self.writing.tell, decision.tell)
         for pod, streams in decision.release:
@@ -282,6 +287,13 @@ class Operator:
         answer = self.writing.camera_status(seen, status)
         if answer is not None:
             self._seen.put(CAMERA.plural, answer, time.monotonic())
+
+    def _complain(self, kind: Kind, fault: Fault, status: Mapping[str, Any]) -> None:
+        """Of an object that cannot be acted upon, once."""
+        if status != dict(fault.status):
+            answer = self.writing.fault_status(kind, fault, status)
+            if answer is not None:
+                self._seen.put(kind.plural, answer, time.monotonic())
 
     def _tidy(self, view: FleetView) -> None:
         """Take away what pods left behind."""

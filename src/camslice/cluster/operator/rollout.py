@@ -145,8 +145,8 @@ class Rollouts:
 
     def _tried(self, shape: NodeShape, entry: dict[str, Any]) -> dict[str, Any]:
         first = str(entry.get("first"))
-        if first not in self._shards:
-            return {**entry, "state": "rolling"}
+        if not self._alive.get(first):  # nobody needs it any more, or it was lost: another is tried
+            return self._start(shape, {**entry, "spec": entry["previousSpec"]}, entry["spec"])
         at = self._shards[first]
         wanted = self._template(entry["spec"], shape, at.pod)
         new = [pod for pod in self._alive.get(first, ()) if pod.template == wanted]

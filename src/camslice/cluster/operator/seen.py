@@ -60,9 +60,21 @@ class SeenCamera:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """An object that cannot be acted upon, and why in a sentence; the status and version that it has now."""
+
+    name: str
+    namespace: str
+    generation: int
+    reason: str
+    status: Mapping[str, Any]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class FleetView:
-    """All that decides what becomes of a fleet. `lost_nodes`: nodes that are gone or silent; `faults`: cameras that are not
-    sound, with the sentence."""
+    """All that decides what becomes of a fleet. `lost_nodes`: nodes that are gone or silent; `faults`: Camera objects that
+    are not sound, by their own names."""
 
     fleet: FleetObject
     status: Mapping[str, Any]
@@ -70,7 +82,7 @@ class FleetView:
     pods: Mapping[str, SeenPod]
     secrets: SecretData
     lost_nodes: frozenset[str] = frozenset()
-    faults: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, Fault] = field(default_factory=dict)
     version: str = ""
     """Of the CameraFleet."""
 
@@ -94,8 +106,8 @@ class Seen:
         `_UNKNOWN_S`: of a new node its pods may be heard of first. Time in which we could not hear of nodes does not count."""
         self._lost_after_s = lost_after_s
         self._lock = threading.Lock()
-        self._fleets: dict[Place, tuple[FleetObject | None, Manifest, str, str]] = {}
-        self._cameras: dict[Place, tuple[SeenCamera | None, str, str]] = {}
+        self._fleets: dict[Place, tuple[FleetObject, Manifest, str] | Fault] = {}
+        self._cameras: dict[Place, tuple[SeenCamera | Fault, str]] = {}
         self._pods: dict[Place, SeenPod] = {}
         self._secrets: dict[Place, HeldSecret] = {}
         self._nodes: dict[str, _Node] = {}
@@ -165,34 +177,47 @@ class Seen:
         with self._lock:
             return [pod for pod in self._pods.values() if (pod.namespace, pod.fleet) == place]
 
-    def view(self, place: Place, now_s: float) -> FleetView | None:
-        """Of a fleet, or None where there is none. Raises ClusterError for one that is not sound."""
+    def view(self, place: Place, now_s: float) -> FleetView | Fault | None:
+        """Of a fleet; why it cannot be looked after, where it is not sound; None where there is none."""
         with self._lock:
-            if place not in self._fleets:
-                return None
-            fleet, status, wrong, version = self._fleets[place]
-            if fleet is None:
-                raise ClusterError(wrong)
+            known = self._fleets.get(place)
+            if known is None or isinstance(known, Fault):
+                return known
+            fleet, status, version = known
             namespace = place[0]
-            mine = {
-                at[1]: (seen, fault)
-                for at, (seen, fault, of) in self._cameras.items()
-                if at[0] == namespace and of == fleet.name
-            }
+            cameras, faults = self._cameras_of(place)
             pods = {pod.name: pod for pod in self._pods.values() if (pod.namespace, pod.fleet) == place}
             nodes = {pod.node for pod in pods.values() if pod.node is not None}
             lost = {node for node in nodes if self._is_lost(node, self._node_clock(now_s))}
             secrets = {at[1]: data for at, data in self._secrets.items() if at[0] == namespace}
-            return FleetView(
-                fleet,
-                status,
-                {seen.camera.name: seen for seen, _ in mine.values() if seen is not None},
-                pods,
-                secrets,
-                frozenset(lost),
-                {name: fault for name, (seen, fault) in mine.items() if seen is None},
-                version,
-            )
+            return FleetView(fleet, status, cameras, pods, secrets, frozenset(lost), faults, version)
+
+    def strays(self, place: Place) -> list[Fault]:
+        """Cameras of a fleet that does not exist."""
+        with self._lock:
+            if place in self._fleets:
+                return []
+            cameras, faults = self._cameras_of(place)
+        reason = f"there is no CameraFleet {place[1]} in namespace {place[0]}; make it, or name another in spec.fleet"
+        return [*(_fault(seen, reason) for seen in cameras.values()), *faults.values()]
+
+    def _cameras_of(self, place: Place) -> tuple[dict[str, SeenCamera], dict[str, Fault]]:
+        """By camera; and Camera objects that cannot be placed, by object: among them those whose camera another one is."""
+        mine = {at[1]: seen for at, (seen, fleet) in self._cameras.items() if (at[0], fleet) == place}
+        sound: dict[str, SeenCamera] = {}
+        faults: dict[str, Fault] = {}
+        for name, seen in sorted(mine.items()):
+            if isinstance(seen, Fault):
+                faults[name] = seen
+                continue
+            camera = seen.camera.name
+            first = sound.setdefault(camera, seen)
+            if first is not seen:
+                reason = (
+                    f"there is a camera {camera} already, the Camera {first.camera.object_name}; give one another spec.name"
+                )
+                faults[name] = _fault(seen, reason)
+        return sound, faults
 
     def _is_newer(self, plural: str, place: Place, metadata: Manifest) -> bool:
         version, uid = int(metadata.get("resourceVersion") or 0), str(metadata.get("uid") or "")
@@ -219,29 +244,30 @@ class Seen:
 
     def _put_fleet(self, place: Place, manifest: Manifest) -> set[Place]:
         status, version = manifest.get("status") or {}, str(manifest["metadata"].get("resourceVersion") or "")
+        before = self._fleets.get(place)
         try:
             fleet = fleet_of({"kind": FLEET_KIND, **manifest})
         except ClusterError as error:
-            self._fleets[place] = (None, status, str(error), version)
-            return {place}
-        before = self._fleets.get(place)
-        self._fleets[place] = (fleet, status, "", version)
-        return set() if before is not None and before[0] == fleet else {place}
+            fault = _unsound(place, manifest, error)
+            self._fleets[place] = fault
+            known = isinstance(before, Fault) and (before.generation, before.reason) == (fault.generation, fault.reason)
+            return set() if known else {place}
+        self._fleets[place] = (fleet, status, version)
+        return set() if isinstance(before, tuple) and before[0] == fleet else {place}
 
     def _put_camera(self, place: Place, manifest: Manifest) -> set[Place]:
         named = str((manifest.get("spec") or {}).get("fleet", ""))
         before = self._cameras.get(place)
-        seen: SeenCamera | None
         try:
             camera = camera_of({"kind": CAMERA_KIND, **manifest})
             version = str(manifest["metadata"].get("resourceVersion") or "")
-            seen, fault = SeenCamera(camera, manifest.get("status") or {}, version), ""
+            seen: SeenCamera | Fault = SeenCamera(camera, manifest.get("status") or {}, version)
         except ClusterError as error:
-            seen, fault = None, str(error)
-        self._cameras[place] = (seen, fault, named)
-        if before is not None and before[0] is not None and seen is not None and before[0].camera == seen.camera:
+            seen = _unsound(place, manifest, error)
+        self._cameras[place] = (seen, named)
+        if before is not None and _same(before[0], seen):
             return set()
-        return {(place[0], each) for each in {named, before[2] if before else ""} if each}
+        return {(place[0], each) for each in {named, before[1] if before else ""} if each}
 
     def _put_pod(self, place: Place, manifest: Manifest) -> set[Place]:
         labels = manifest["metadata"].get("labels") or {}
@@ -276,7 +302,7 @@ class Seen:
         return {place}
 
     def _remove_camera(self, place: Place) -> set[Place]:
-        _, _, fleet = self._cameras.pop(place, (None, "", ""))
+        _, fleet = self._cameras.pop(place, (None, ""))
         return {(place[0], fleet)} if fleet else set()
 
     def _remove_pod(self, place: Place) -> set[Place]:
@@ -308,9 +334,27 @@ class Seen:
     def _users_of(self, secret: Place) -> set[Place]:
         return {
             (at[0], of)
-            for at, (seen, _, of) in self._cameras.items()
-            if at[0] == secret[0] and seen is not None and seen.camera.secret == secret[1]
+            for at, (seen, of) in self._cameras.items()
+            if at[0] == secret[0] and isinstance(seen, SeenCamera) and seen.camera.secret == secret[1]
         }
+
+
+def _fault(seen: SeenCamera, reason: str) -> Fault:
+    camera = seen.camera
+    return Fault(camera.object_name, camera.namespace, camera.generation, reason, seen.status, seen.version)
+
+
+def _unsound(place: Place, manifest: Manifest, error: ClusterError) -> Fault:
+    metadata = manifest["metadata"]
+    generation, version = int(metadata.get("generation") or 0), str(metadata.get("resourceVersion") or "")
+    return Fault(place[1], place[0], generation, str(error), manifest.get("status") or {}, version)
+
+
+def _same(before: SeenCamera | Fault, now: SeenCamera | Fault) -> bool:
+    """But for the status, which is ours."""
+    if isinstance(before, Fault) or isinstance(now, Fault):
+        return isinstance(before, Fault) and isinstance(now, Fault) and before.generation == now.generation
+    return before.camera == now.camera
 
 
 def _pod(manifest: Manifest) -> SeenPod:
@@ -340,7 +384,7 @@ def _problem(conditions: Mapping[Any, Any], status: Manifest) -> str | None:
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
         return str(scheduled.get("message") or scheduled.get("reason") or "not scheduled yet")
-    for container in status.get("containerStatuses") or []:
+    for container in (*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])):
         waiting = (container.get("state") or {}).get("waiting")
         if waiting:
             return str(waiting.get("message") or waiting.get("reason") or "its container waits")

@@ -11,7 +11,7 @@ from camslice.cluster.objects import CameraObject
 from camslice.cluster.operator.decide import Decision
 from camslice.cluster.operator.records import Record, stream_status
 from camslice.cluster.operator.reports import PodReport
-from camslice.cluster.operator.seen import FleetView, SeenPod
+from camslice.cluster.operator.seen import Fault, FleetView, SeenPod
 from camslice.fleet.types import StreamKey
 
 Status = dict[str, Any]
@@ -38,6 +38,27 @@ def camera_status(
         "streams": [stream_status(key, record) for key, record in sorted(records.items())],
     }
     return status
+
+
+def fault_status(fault: Fault) -> Status:
+    """Of a Camera that cannot be placed at all."""
+    return {
+        "observedGeneration": fault.generation,
+        "state": "refused",
+        "reason": fault.reason[:_LONGEST_MESSAGE],
+        "pod": "",
+        "streams": [],
+    }
+
+
+def unsound_status(fault: Fault, now_s: float) -> Status:
+    """Of a CameraFleet that cannot be looked after: what it says of its cameras stays as it was last."""
+    ready = _condition("Ready", False, "NotSound", fault.reason)
+    return {
+        **fault.status,
+        "observedGeneration": fault.generation,
+        "conditions": _dated([ready], fault.status, fault.generation, now_s),
+    }
 
 
 def _state(
@@ -119,6 +140,7 @@ def conditions(view: FleetView, counted: Counted, reports: Mapping[str, PodRepor
     refused = counted.of("refused") + len(view.faults)
     placed = total - refused
     late = _missing_objective(view, reports)
+    measured = any(told.frames for report in reports.values() for told in report.streams.values())
     pending = [
         pod
         for pod in view.pods.values()
@@ -130,8 +152,8 @@ def conditions(view: FleetView, counted: Counted, reports: Mapping[str, PodRepor
         ),
         _condition(
             "WithinObjective",
-            None if not reports else late is None,
-            "Measured" if reports else "NotMeasured",
+            late is None if measured else None,
+            "Measured" if measured else "NotMeasured",
             late or "",
         ),
         _condition(
@@ -148,13 +170,18 @@ def conditions(view: FleetView, counted: Counted, reports: Mapping[str, PodRepor
             f"{len(pending)} of {placed} placed cameras' pods wait: {pending[0].problem}" if pending else "",
         ),
     ]
-    old = {each.get("type"): each for each in view.status.get("conditions") or ()}
+    return _dated(told, view.status, view.fleet.generation, now_s)
+
+
+def _dated(told: list[Status], before: Mapping[str, Any], generation: int, now_s: float) -> list[Status]:
+    """With the time since when each is as it is."""
+    old = {each.get("type"): each for each in before.get("conditions") or ()}
     now = datetime.fromtimestamp(now_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     for each in told:
         same = old.get(each["type"])
         kept = same is not None and same.get("status") == each["status"]
         each["lastTransitionTime"] = same["lastTransitionTime"] if kept and same is not None else now
-        each["observedGeneration"] = view.fleet.generation
+        each["observedGeneration"] = generation
     return told
 
 

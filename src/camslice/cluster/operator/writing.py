@@ -32,7 +32,7 @@ from camslice.cluster.manifests.common import metadata
 from camslice.cluster.manifests.pod import token_secret_name
 from camslice.cluster.names import OPERATOR, REVISION
 from camslice.cluster.objects import FleetObject
-from camslice.cluster.operator.seen import FleetView, SeenCamera, SeenPod
+from camslice.cluster.operator.seen import Fault, FleetView, SeenCamera, SeenPod
 from camslice.cluster.pods import PodObjects
 from camslice.fleet.errors import ClusterError
 
@@ -194,6 +194,10 @@ class Writing:
         """None for a camera that is gone. Raises StaleError when somebody has written it since it was seen."""
         camera = seen.camera
         return self._status(CAMERA, camera.namespace, camera.object_name, seen.version, seen.status, status)
+
+    def fault_status(self, kind: Kind, fault: Fault, status: Mapping[str, Any]) -> Manifest | None:
+        """Of a Camera or a CameraFleet that is not sound. None and StaleError as for others."""
+        return self._status(kind, fault.namespace, fault.name, fault.version, fault.status, status)
 
     def fleet_status(self, view: FleetView, status: Mapping[str, Any]) -> Manifest | None:
         """None for a fleet that is gone. Raises StaleError when somebody has written it since it was seen."""

@@ -284,3 +284,72 @@ def test_an_end_that_has_to_wait_too_long_says_so(api: MemoryApi) -> None:
     go_on.set()
     assert running.operator.end()
     assert writes(api, "/pods") == 1
+
+
+def said(api: MemoryApi, name: str) -> tuple[str, str]:
+    status = api.of("cameras")[name].get("status", {})
+    return status.get("state", ""), status.get("reason", "")
+
+
+def test_a_camera_that_is_there_twice_is_refused_and_takes_nothing_from_the_first(api: MemoryApi, running: Running) -> None:
+    api.put("cameras", camera(0))
+    second = camera(1)
+    second["spec"]["name"] = "cam-0"
+    api.put("cameras", second)
+    running.begin()
+    settle(api, 1)
+    wait_for(lambda: said(api, "cam-1")[0] == "refused", "the second to be refused")
+    assert said(api, "cam-1")[1].startswith("there is a camera cam-0 already, the Camera cam-0;")
+    assert said(api, "cam-0")[0] == "live"
+    assert api.of("camerafleets")["street"]["status"]["refused"] == 1
+    api.delete("cameras", "cam-0")
+    wait_for(lambda: run_pods(api) or said(api, "cam-1")[0] == "live", "the second to follow")
+
+
+def test_a_camera_that_is_not_sound_says_why_and_hinders_no_other(api: MemoryApi, running: Running) -> None:
+    odd = camera(1)
+    odd["spec"]["fps"] = "many"
+    api.put("cameras", camera(0))
+    api.put("cameras", odd)
+    running.begin()
+    settle(api, 1)
+    wait_for(lambda: said(api, "cam-1")[0] == "refused", "the reason")
+    assert "fps" in said(api, "cam-1")[1]
+
+
+def test_a_camera_of_a_fleet_that_is_not_there_says_so_until_it_is(api: MemoryApi, running: Running) -> None:
+    stray = camera(0)
+    stray["spec"]["fleet"] = "beach"
+    api.put("cameras", stray)
+    running.begin()
+    wait_for(lambda: said(api, "cam-0")[0] == "refused", "the reason")
+    assert "there is no CameraFleet beach in namespace default" in said(api, "cam-0")[1]
+    writes_before = writes(api, "/cameras/")
+    fleet = fleet_manifest(a_fleet())
+    fleet["metadata"]["name"] = "beach"
+    api.put("camerafleets", fleet)
+    settle(api, 1)
+    assert writes(api, "/cameras/") > writes_before
+    api.delete("camerafleets", "beach")
+    wait_for(lambda: said(api, "cam-0")[0] == "refused", "the reason again")
+
+
+def test_a_fleet_that_is_not_sound_says_why_and_its_pods_stay(api: MemoryApi, running: Running) -> None:
+    api.put("cameras", camera(0))
+    running.begin()
+    settle(api, 1)
+    pods, fleet = set(api.of("pods")), api.of("camerafleets")["street"]
+    api.put("camerafleets", {**fleet, "spec": {**fleet["spec"], "image": 7}})
+
+    def ready() -> dict[str, Any]:
+        conditions = api.of("camerafleets")["street"].get("status", {}).get("conditions", [])
+        return next((each for each in conditions if each["type"] == "Ready"), {})
+
+    wait_for(lambda: ready().get("reason") == "NotSound", "the reason")
+    assert "image" in ready()["message"]
+    assert set(api.of("pods")) == pods
+    looks, asked = running.operator.reconciles, writes(api, "camerafleets")
+    wait_for(lambda: running.operator.reconciles > looks + 1, "more looks")
+    assert writes(api, "camerafleets") == asked
+    api.put("camerafleets", {**api.of("camerafleets")["street"], "spec": fleet["spec"]})
+    wait_for(lambda: ready().get("status") == "True", "a fleet that is sound again")

@@ -108,3 +108,15 @@ def test_the_same_is_never_worse_and_neither_is_what_nobody_knows(p95_ms: float,
     assert why_worse(same, same) is None
     assert why_worse(Judged(None, None, None), same) is None
     assert why_worse(same, Judged(None, None, None)) is None
+
+
+def test_a_rollout_whose_first_pod_is_needed_no_more_goes_on_with_another() -> None:
+    world, old = started()
+    world.step()
+    first = world.rollouts[0]["first"]
+    for name in [name for name, pods in world.holders().items() if any(first in pod for pod, _ in pods)]:
+        del world.cameras[name.partition("/")[0]]
+    run(world, 400, 52.0, old)
+    assert world.rollouts[0]["state"] == "done"
+    assert {pod.template for pod in world.pods.values()}.isdisjoint(old)
+    assert all(len(pods) == 1 for pods in world.holders().values())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from camslice.cluster.names import FLEET, ROLE, SHARD
-from camslice.cluster.operator.seen import Seen
+from camslice.cluster.operator.seen import FleetView, Seen
 from camslice.cluster.wire import fleet_manifest
 from tests.unit.cluster.operator.world import a_fleet
 
@@ -50,7 +50,7 @@ def test_a_node_that_went_is_lost_at_once_and_one_that_is_silent_after_the_time_
 
 def lost(seen: Seen, now_s: float) -> set[str]:
     view = seen.view(PLACE, now_s)
-    assert view is not None
+    assert isinstance(view, FleetView)
     return set(view.lost_nodes)
 
 
@@ -63,3 +63,41 @@ def a_pod(node: str, version: int) -> dict[str, Any]:
     labels = {FLEET: "street", ROLE: "camera", SHARD: "a-people-0-0"}
     metadata = {"name": "pod", "namespace": "default", "uid": "u", "resourceVersion": str(version), "labels": labels}
     return {"metadata": metadata, "spec": {"nodeName": node}, "status": {"phase": "Running"}}
+
+
+def test_time_in_which_nobody_could_tell_of_nodes_does_not_count(seen: Seen) -> None:
+    seen.put("pods", a_pod("old", 3), 10.0)
+    seen.put("nodes", a_node("old", 4, ready=False), 20.0)
+    seen.hear_of_nodes(False, 30.0)
+    seen.hear_of_nodes(False, 31.0)
+    assert lost(seen, 500.0) == set()
+    seen.hear_of_nodes(True, 530.0)
+    assert lost(seen, 559.0) == set()
+    assert lost(seen, 560.0) == {"old"}
+    seen.put("nodes", a_node("old", 5, ready=True), 561.0)
+    seen.put("nodes", a_node("old", 6, ready=False), 600.0)
+    assert lost(seen, 639.0) == set()
+    assert lost(seen, 640.0) == {"old"}
+
+
+def test_an_answer_that_comes_after_the_object_went_brings_it_back_no_more(seen: Seen) -> None:
+    seen.put("pods", a_pod("old", 3), 10.0)
+    seen.remove("pods", a_pod("old", 5))
+    assert seen.put("pods", a_pod("old", 4), 11.0) == set()
+    assert seen.pods_of(PLACE) == []
+    another = a_pod("old", 6)
+    another["metadata"]["uid"] = "another"
+    assert seen.put("pods", another, 12.0) == {PLACE}
+    assert seen.remove("pods", a_pod("old", 5)) == set()  # the news of the first comes once more
+    assert [pod.uid for pod in seen.pods_of(PLACE)] == ["another"]
+
+
+def test_what_is_not_in_a_new_list_is_gone_but_for_what_was_made_since(seen: Seen) -> None:
+    for name, version in (("stays", 3), ("goes", 4), ("made-since", 9)):
+        pod = a_pod("old", version)
+        pod["metadata"] |= {"name": name, "uid": name}
+        seen.put("pods", pod, 10.0)
+    assert seen.keep_only("pods", {("default", "stays")}, 8) == {PLACE}
+    assert sorted(pod.name for pod in seen.pods_of(PLACE)) == ["made-since", "stays"]
+    assert seen.keep_only("nodes", set(), 8) == {PLACE}
+    assert lost(seen, 11.0) == {"old"}
