@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from calibration_section import calibrated_capacity, calibration
+from decode_section import decoding
 from markdown_table import table
 from optimiser_section import optimiser
 from planning_section import planning
@@ -65,6 +66,7 @@ def measured() -> str:
             *_topologies(),
             *_network(),
             *_batching(),
+            *(decoding(_result("decode")) if (RESULTS / "decode.json").exists() else ()),
             *(calibration(_result("calibration")) if (RESULTS / "calibration.json").exists() else ()),
             *(calibrated_capacity(_result(_CAPACITY)) if (RESULTS / f"{_CAPACITY}.json").exists() else ()),
             *_simulator(),

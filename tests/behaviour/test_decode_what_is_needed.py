@@ -24,6 +24,8 @@ GROUPS = {
     "each from the one before": {"preset": "ultrafast", "bf": "0", "x264-params": "scenecut=0:keyint=20"},
     "B-frames": {"preset": "ultrafast", "bf": "2", "x264-params": "scenecut=0:keyint=20:b-adapt=0"},
     "B-frames that others refer to": {"preset": "fast", "bf": "3", "x264-params": "scenecut=0:keyint=20:b-adapt=0"},
+    "H.265, each from the one before": {"preset": "ultrafast", "x265-params": "log-level=none:bframes=0:keyint=20:scenecut=0"},
+    "H.265, B-frames": {"preset": "ultrafast", "x265-params": "log-level=none:bframes=3:keyint=20:scenecut=0"},
     "open groups": {"preset": "fast", "bf": "3", "x264-params": "scenecut=0:keyint=20:b-adapt=0:open-gop=1"},
 }
 
@@ -48,8 +50,9 @@ def play(clip: Path, fps: float, **rest: object) -> Recorder:
     return recorder
 
 
-def clip_of(folder: Path, options: dict[str, str], *, name: str = "a.mp4", frames: int = 75) -> Path:
-    return write_clip(folder / name, frames=frames, fps=25, codec="libx264", options=options)
+def clip_of(folder: Path, options: dict[str, str], frames: int = 75) -> Path:
+    codec = "libx265" if "x265-params" in options else "libx264"
+    return write_clip(folder / "a.mp4", frames=frames, fps=25, codec=codec, options=options)
 
 
 @pytest.mark.parametrize("fps", [0.7, 1.0, 5.0, 12.0])

@@ -19,7 +19,7 @@ from camslice.cluster.sharing.device_plugin import DevicePlugin
 from camslice.cluster.sharing.protocol import NodeSharing
 from camslice.cluster.wire import camera_manifest, fleet_manifest, object_name
 from camslice.fleet.errors import ClusterError
-from camslice.fleet.types import Backend, CameraSpec, Fleet, Freshness, ModelSpec, Precision
+from camslice.fleet.types import Backend, CameraSpec, Decoder, Decoding, Fleet, Freshness, ModelSpec, Precision
 from camslice.plan.catalogue.catalogue import Catalogue
 from camslice.plan.plan import Plan
 
@@ -137,6 +137,10 @@ def _camera(camera: CameraSpec, fleet: FleetObject) -> CameraObject:
         further["playback_fps"] = camera.playback_fps
     if camera.freshness is not Freshness.ALL:
         further["freshness"] = camera.freshness.value
+    if camera.decode is not Decoding.NEEDED:
+        further["decode"] = camera.decode.value
+    if camera.decoder is not Decoder.SOFTWARE:
+        further["decoder"] = camera.decoder.value
     return CameraObject(
         name=camera.name,
         uid="",

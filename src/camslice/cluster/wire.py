@@ -24,6 +24,8 @@ from camslice.fleet.types import Objective, StreamFormat, Topology
 Manifest = dict[str, Any]
 _Kind = TypeVar("_Kind", bound=Keys)
 _LONGEST_OBJECT_NAME = 63
+_FURTHER = ("loop", "playback_fps", "freshness", "decode", "decoder")
+"""Of a camera: what a fleet file calls the same, and a pod gets only where it is not as by default."""
 
 
 def fleet_of(manifest: Mapping[str, Any]) -> FleetObject:
@@ -57,7 +59,6 @@ def camera_of(manifest: Mapping[str, Any]) -> CameraObject:
     keys = _read(CameraSpecKeys, manifest)
     metadata = manifest.get("metadata", {})
     placed = (manifest.get("status") or {}).get("streams") or []
-    further = {"loop": keys.loop, "playback_fps": keys.playback_fps, "freshness": keys.freshness}
     return CameraObject(
         name=keys.name or metadata["name"],
         uid=metadata.get("uid", ""),
@@ -70,7 +71,7 @@ def camera_of(manifest: Mapping[str, Any]) -> CameraObject:
         generation=metadata.get("generation", 0),
         secret=None if keys.secret_ref is None else keys.secret_ref.name,
         stream=_format(keys.stream),
-        keys={key: value for key, value in further.items() if value is not None and value != "all"},
+        keys={key: value for key in _FURTHER if (value := getattr(keys, key)) != CameraSpecKeys.model_fields[key].default},
         placement={each["model"]: (each.get("shard", ""), int(each.get("epoch", 0))) for each in placed},
     )
 

@@ -62,7 +62,7 @@ def test_a_fleet_survives_the_way_to_the_cluster_and_back(fleet: FleetObject) ->
         namespace=some.just("cameras"),
         secret=some.sampled_from([None, "gate"]),
         stream=some.sampled_from([None, HD]),
-        keys=some.sampled_from([{}, {"freshness": "latest"}, {"playback_fps": 12.5, "loop": False}]),
+        keys=some.sampled_from([{}, {"freshness": "latest"}, {"playback_fps": 12.5, "loop": False}, {"decode": "all", "decoder": "cuda"}]),
     )
 )
 def test_a_camera_survives_the_way_to_the_cluster_and_back(camera: CameraObject) -> None:

@@ -148,6 +148,8 @@ class CameraSpecKeys(Keys):
     loop: Annotated[bool | None, _as_in_a_fleet_file("loop")] = None
     playback_fps: Annotated[Annotated[float, Field(gt=0, le=1000), NUMBER] | None, _as_in_a_fleet_file("playback_fps")] = None
     freshness: Annotated[Literal["all", "latest"], _as_in_a_fleet_file("freshness")] = "all"
+    decode: Annotated[Literal["needed", "all", "key_frames"], _as_in_a_fleet_file("decode")] = "needed"
+    decoder: Annotated[Literal["software", "auto", "cuda", "vaapi"], _as_in_a_fleet_file("decoder")] = "software"
 
 
 def shared_keys() -> frozenset[str]:

@@ -2,8 +2,9 @@
 
 Containers rarely say it (RTSP never does), so it is read where the encoder wrote it: in the headers of the NAL units. H.264
 (ITU-T H.264, 7.4.1): `nal_ref_idc` 0 is a picture that no other refers to, type 5 an IDR picture. H.265 (ITU-T H.265, 7.4.2.2):
-even types up to 14 are not referred to by pictures of their own temporal layer, types 19 and 20 are IDR pictures. Other
-codecs with prediction are not looked into, and every picture of theirs is decoded.
+even types up to 14 are not referred to by pictures of their own temporal layer, types 19 and 20 are IDR pictures, type 21 (CRA)
+is as good as one where pictures are shown in the order in which they come. Other codecs with prediction are not looked into,
+and every picture of theirs is decoded.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ _H264_SLICES = frozenset({1, 2, 5})
 _H264_IDR = 5
 _HEVC_UNREFERRED = frozenset(range(0, 15, 2))
 _HEVC_IDR = frozenset({19, 20})
+_HEVC_CRA = 21
 _HEVC_SPS = 33
 _HEVC_FIRST_NON_VCL = 32
 _NEAR = 4096
@@ -22,15 +24,18 @@ _NEAR = 4096
 
 
 class Dependence(NamedTuple):
-    """`droppable`: no other picture is predicted from this one. `fresh`: nothing after it refers to anything before it."""
+    """`droppable`: no other picture is predicted from this one. `fresh`: nothing after it refers to anything before it;
+    `fresh_in_order`: that holds if no picture after it is shown before it."""
 
     droppable: bool
     fresh: bool
+    fresh_in_order: bool = False
 
 
 UNKNOWN = Dependence(droppable=False, fresh=False)
 _ALONE = Dependence(droppable=True, fresh=True)
 _FRESH = Dependence(droppable=False, fresh=True)
+_FRESH_IN_ORDER = Dependence(droppable=False, fresh=False, fresh_in_order=True)
 _DROPPABLE = Dependence(droppable=True, fresh=False)
 
 ReadDependence = Callable[[memoryview], Dependence]
@@ -82,6 +87,8 @@ class _Hevc:
                 continue
             if kind in _HEVC_IDR:
                 return _FRESH
+            if kind == _HEVC_CRA:
+                return _FRESH_IN_ORDER
             is_top = self._highest_layer is not None and (unit[1] & 7) - 1 >= self._highest_layer
             return _DROPPABLE if is_top and kind in _HEVC_UNREFERRED else UNKNOWN
         return UNKNOWN

@@ -85,7 +85,8 @@ class _Picture(Generic[C]):
 
     packet: C
     pts: int
-    dependence: Dependence
+    droppable: bool
+    fresh: bool
     asked: bool = False
     due: CaptureTime | None = None
 
@@ -94,7 +95,7 @@ class _Picture(Generic[C]):
 
     @property
     def needless(self) -> bool:
-        return self.asked and self.due is None and self.dependence.droppable
+        return self.asked and self.due is None and self.droppable
 
 
 class Sieve(Generic[C, S]):
@@ -146,7 +147,7 @@ class Sieve(Generic[C, S]):
         elif packet.pts is None or self._gave_up or not self._started:
             self._pass_on(packet, dependence, selector)
         else:
-            self._sift(_Picture(packet, packet.pts, dependence), selector)
+            self._sift(self._picture(packet, packet.pts, dependence), dependence, selector)
         return self._out
 
     def _end(self, packet: C, selector: Selector) -> None:
@@ -162,19 +163,28 @@ class Sieve(Generic[C, S]):
         if packet.pts is None:
             self._give(packet, None, selector)
             return
-        picture = _Picture(packet, packet.pts, dependence)
+        picture = self._picture(packet, packet.pts, dependence)
         self._note(picture)
         if not self._gave_up:
             heappush(self._unasked, picture)
         self._give(packet, picture, selector)
 
-    def _sift(self, picture: _Picture[C], selector: Selector) -> None:
+    def _picture(self, packet: C, pts: int, dependence: Dependence) -> _Picture[C]:
+        fresh = dependence.fresh or (dependence.fresh_in_order and self._in_order)
+        return _Picture(packet, pts, dependence.droppable, fresh)
+
+    @property
+    def _in_order(self) -> bool:
+        """Whether pictures are shown in the order in which they come."""
+        return not self._out_of_order and not self._reorders()
+
+    def _sift(self, picture: _Picture[C], dependence: Dependence, selector: Selector) -> None:
         if self._is_splice(picture):
             self._settle(selector)
             self._begin_anew(selector)
-            self._pass_on(picture.packet, picture.dependence, selector)
+            self._pass_on(picture.packet, dependence, selector)
             return
-        if picture.dependence.fresh:
+        if picture.fresh:
             self._settle(selector)
             self._let_go(selector)
         self._note(picture)
@@ -213,7 +223,7 @@ class Sieve(Generic[C, S]):
             self._out_of_order = True
         self._newest_pts = picture.pts if self._newest_pts is None else max(self._newest_pts, picture.pts)
         self._last_dts = picture.packet.dts
-        if picture.dependence.fresh:
+        if picture.fresh:
             self._lost = 0
             if self._fresh_pts is not None:
                 length = picture.pts - self._fresh_pts
@@ -229,9 +239,7 @@ class Sieve(Generic[C, S]):
 
     def _known_until(self, picture: _Picture[C]) -> int | None:
         """No later packet is shown before this time; None when that cannot be told."""
-        if not self._out_of_order and not self._reorders():
-            return picture.pts
-        return picture.packet.dts
+        return picture.pts if self._in_order else picture.packet.dts
 
     def _ask(self, until: int | None, selector: Selector) -> None:
         """Ask about every frame up to that time, all of them at None."""
@@ -251,7 +259,7 @@ class Sieve(Generic[C, S]):
         self._shown_pts = pts
 
     def _is_eligible(self, picture: _Picture[C], selector: Selector) -> bool:
-        if not self._key_frames or picture.dependence.fresh or not self._fresh_alone(selector):
+        if not self._key_frames or picture.fresh or not self._fresh_alone(selector):
             return True
         return self._fresh_pts is not None and picture.pts - self._fresh_pts > _LONGER * max(self._groups)
 
@@ -284,7 +292,7 @@ class Sieve(Generic[C, S]):
 
     def _may_wait(self, picture: _Picture[C], selector: Selector) -> bool:
         """Whether the picture may turn out needless, so that giving it to the decoder is to be put off."""
-        if picture.dependence.droppable and not picture.asked:
+        if picture.droppable and not picture.asked:
             return True
         if self._patient:
             return True
