@@ -146,6 +146,8 @@ class Lease:
     def _take(self) -> str | None:
         if self._mine is not None and self._written(self._mine):
             return None
+        if self._ending.is_set():  # it was given back meanwhile, and is not to be taken again
+            return "nobody"
         try:
             lease = self._read()
         except RequestError as error:

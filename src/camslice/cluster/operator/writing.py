@@ -118,6 +118,8 @@ class Writing:
 
         running = [self._workers.submit(one, item) for item in items]
         errors = [error for each in running if (error := each.exception()) is not None]
+        if len(errors) > 1:
+            logger.info("%d of %d requests failed; the first: %s", len(errors), len(running), errors[0])
         if errors:
             raise errors[0]
 

@@ -177,6 +177,18 @@ def test_a_renewal_whose_answer_was_lost_is_still_ours(server: LeaseServer, cloc
     assert lease.attempt() is None
 
 
+def test_a_renewal_that_was_on_its_way_when_it_was_given_back_takes_it_no_more(server: LeaseServer, clock: Clock) -> None:
+    lease = a_lease(server, clock, "one")
+    lease.attempt()
+    mine = lease._mine
+    lease.release()
+    lease._mine = mine  # what that renewal was to be written over
+    assert lease.attempt() == "nobody"
+    assert server.lease is not None
+    assert server.lease["spec"]["holderIdentity"] == ""
+    assert not lease.held
+
+
 def test_a_lease_that_hangs_is_lost_in_time_and_told_once(server: LeaseServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "_EVERY_S", 0.01)
     monkeypatch.setattr(leases, "GIVEN_UP_AFTER_S", 0.3)
