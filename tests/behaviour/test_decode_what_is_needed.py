@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from camslice.fleet.errors import SourceError
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.fleet.secrets import Source
 from camslice.fleet.types import Decoder, Decoding, Pace
@@ -15,6 +17,7 @@ from camslice.video.camera import Camera
 from camslice.video.camera_state import CameraState
 from camslice.video.frame import Frame
 from camslice.video.slot import I420Slot
+from camslice.video.snapshot import take_snapshot
 from camslice.video.sources.hardware import why_not
 from tests.camera_recorder import PATIENCE_S, Recorder, running, spec_of
 from tests.clips import write_clip
@@ -150,3 +153,29 @@ def test_auto_takes_software_without_a_word_where_there_is_no_device(tmp_path: P
         pytest.skip("this machine has a device")
     recorder = play(clip_of(tmp_path, GROUPS["B-frames"]), 5.0, decoder=Decoder.AUTO)
     assert recorder.wait_for_state(CameraState.LIVE) == ""
+
+
+def test_a_snapshot_is_taken_of_the_main_stream_at_its_full_size() -> None:
+    need_rtsp_server()
+    with RtspServer(size="640x360", fps=15, streams=1) as large, RtspServer(size="320x240", fps=15) as small:
+        spec = spec_of(large.url(), 5.0, substream=Source(small.url(), small.url()))
+        recorder = Recorder()
+        with running(Camera(spec, Pace.LIVE, recorder)):
+            recorder.wait_for_frames(2)
+            snapshot = take_snapshot(spec)
+    assert {frame.picture.width for frame in recorder.frames} == {320}
+    assert (snapshot.width, snapshot.height) == (640, 360)
+    assert cv2.imdecode(np.frombuffer(snapshot.jpeg, np.uint8), cv2.IMREAD_COLOR).shape == (360, 640, 3)  # type: ignore[union-attr] # it decodes
+
+
+def test_no_snapshot_is_taken_where_it_would_not_show_what_is_now(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.avi")
+    with pytest.raises(SourceError, match="snapshots are taken of cameras on the network"):
+        take_snapshot(spec_of(clip))
+
+
+def test_a_snapshot_that_fails_shows_no_password() -> None:
+    with pytest.raises(SourceError) as raised:
+        take_snapshot(spec_of("rtsp://bob:hunter2@127.0.0.1:1/large"), longest_s=2.0)
+    assert "hunter2" not in str(raised.value)
+    assert "connection refused" in str(raised.value)

@@ -23,6 +23,7 @@ from camslice.web.observer import Observer
 from camslice.web.pictures import serve_pictures
 from camslice.web.placements import PlacementBook
 from camslice.web.probes import serve_probes, serve_released
+from camslice.web.snapshots import serve_snapshots
 from camslice.web.state_json import state_json
 from camslice.web.status_json import camera_json, status_json
 from camslice.web.view import RunningFleet
@@ -53,6 +54,7 @@ def create_app(
     serve_probes(app, health)
     _serve_api(app, fleet, observer, CameraDesk(fleet, parse_camera))
     serve_pictures(app, fleet)
+    serve_snapshots(app, fleet)
     if placements is not None:
         serve_released(app, placements)
 
