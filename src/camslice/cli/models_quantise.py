@@ -43,6 +43,7 @@ def quantise(
         str | None, typer.Option(help="input size in pixels, 640 or 640x384 (default: the model's own)", metavar="SIZE")
     ] = None,
     pictures: Annotated[int, typer.Option(help="use at most so many pictures or frames", min=8, max=10_000)] = 300,
+    quick: Annotated[bool, typer.Option("--quick", help="without accuracy control, which can take many minutes")] = False,
     force: Annotated[bool, typer.Option("--force", help="make it again although it is there")] = False,
     accept_licence: AcceptLicences = None,
     as_json: AsJson = False,
@@ -57,6 +58,7 @@ def quantise(
     from camslice.cli.fetching import FetchBars, asking
     from camslice.cli.output import print_json, progress
     from camslice.measure.quantising import quantise as made_of
+    from camslice.models.quantise import QUICK_WAYS, Way
     from camslice.models.quantised import find_quantised
     from camslice.models.resolve import resolve
 
@@ -71,7 +73,7 @@ def quantise(
             _say_kept(kept, spec.weights)
         return
     with redirect_stdout(sys.stderr):  # standard output is for our own result, and NNCF draws bars there
-        outcome = made_of(info, spec, asked.material(info, cameras), max_drop, progress)
+        outcome = made_of(info, spec, asked.material(info, cameras), max_drop, progress, QUICK_WAYS if quick else tuple(Way))
     if as_json:
         print_json(_json(outcome))
     _say(outcome, as_json)

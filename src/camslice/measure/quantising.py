@@ -65,8 +65,10 @@ class Material:
     unlabelled: Sample | None
 
 
-def quantise(info: ModelInfo, spec: ModelSpec, material: Material, max_drop: float, steps: Steps) -> Outcome:
-    """Make, judge, time and keep the INT8 version of `info`.
+def quantise(
+    info: ModelInfo, spec: ModelSpec, material: Material, max_drop: float, steps: Steps, ways: Sequence[Way] = tuple(Way)
+) -> Outcome:
+    """Make, judge, time and keep the INT8 version of `info`, trying `ways` in order until one loses little enough.
 
     Raises ModelError without NNCF or where nothing can be judged, EngineError when the model cannot be loaded.
     """
@@ -75,7 +77,7 @@ def quantise(info: ModelInfo, spec: ModelSpec, material: Material, max_drop: flo
     with work_folder() as work:
         with steps("judging full precision", _judging(material)) as advance:
             judge = _judge(info, spec, material, work, advance)
-        candidate, way, tried = _accurate_enough(info, spec, material.calibration, judge, max_drop, work, steps)
+        candidate, way, tried = _accurate_enough(info, spec, material.calibration, judge, max_drop, work, steps, ways)
         evidence = _evidence(info, material, judge, tried[way], max_drop, way, version, candidate.sha256)
         if evidence.drop > max_drop:
             return Outcome(evidence, None, tried, None)
@@ -109,14 +111,21 @@ def _judge(info: ModelInfo, spec: ModelSpec, material: Material, work: Path, adv
 
 
 def _accurate_enough(
-    info: ModelInfo, spec: ModelSpec, calibration: Sample, judge: Judge, max_drop: float, work: Path, steps: Steps
+    info: ModelInfo,
+    spec: ModelSpec,
+    calibration: Sample,
+    judge: Judge,
+    max_drop: float,
+    work: Path,
+    steps: Steps,
+    ways: Sequence[Way],
 ) -> tuple[ModelInfo, Way, Mapping[Way, float]]:
     """The first candidate that loses no more than `max_drop`, else the best of all."""
     network = network_of(info.path)
     tensors = _Tensors(info.input, calibration)
     tried: dict[Way, float] = {}
     made: dict[Way, ModelInfo] = {}
-    for way in Way:
+    for way in ways:
         with steps(f"calibrating ({way})", len(tensors)) as advance:
             model = quantised(
                 network.clone(),

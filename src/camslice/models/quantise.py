@@ -45,6 +45,10 @@ class Way(StrEnum):
     allowed, because NNCF does not judge in the arithmetic in which an engine computes what is left in float."""
 
 
+QUICK_WAYS = (Way.SYMMETRIC, Way.MIXED)
+"""Those that look at each calibration picture once."""
+
+
 def nncf_version() -> str:
     """NNCF's version. Raises ModelError when it is not installed."""
     return str(_nncf().__version__)
