@@ -32,6 +32,7 @@ FLEET: Sequence[tuple[str, Callable[[Fleet], Check]]] = (
     ("topology", fleet_checks.topology),
     ("mailboxes", fleet_checks.mailboxes),
     ("sources", fleet_checks.sources),
+    ("camera decoders", fleet_checks.decoders),
     ("models", fleet_checks.models),
     ("precision", fleet_checks.precisions),
 )

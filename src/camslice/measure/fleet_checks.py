@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from camslice.engine.memory import available_memory_bytes
 from camslice.engine.openvino_core import openvino_core
 from camslice.engine.precision import decide
 from camslice.fleet.errors import CamsliceError
-from camslice.fleet.types import Backend, CameraSpec, Fleet, ModelSpec, mailbox_depth
+from camslice.fleet.types import Backend, CameraSpec, Decoder, Fleet, ModelSpec, mailbox_depth
 from camslice.measure.checks import Check
 from camslice.models.catalogue import load_catalogue
 from camslice.models.fetch import find
@@ -14,6 +16,7 @@ from camslice.models.resolve import is_path, own_file, resolve
 from camslice.stream.memory import SMALLEST_POD_MB
 from camslice.stream.topologies.make import make_sharing
 from camslice.video.check import check_source
+from camslice.video.sources.hardware import hardware
 
 ASSUMED_WIDTH, ASSUMED_HEIGHT = 1920, 1080
 BYTES_PER_PIXEL = 1.5
@@ -66,13 +69,26 @@ def sources(fleet: Fleet) -> Check:
     """Whether files can be read; what is on a network or a device may come up later and is not opened."""
     different: dict[str, CameraSpec] = {}
     for camera in fleet.cameras:
-        different.setdefault(camera.source.reveal(), camera)
+        different.setdefault(camera.watched.reveal(), camera)
     problems = [problem for camera in different.values() if (problem := _problem_of(camera))]
     if not problems:
         return Check.of("sources", f"{len(different)} different; no file is missing", fix=None)
     more = f" (and {len(problems) - _SHOWN} more)" if len(problems) > _SHOWN else ""
     detail = "; ".join(problems[:_SHOWN]) + more
     return Check.of("sources", detail, fix="Correct these sources in the fleet file, or put the files there.")
+
+
+def decoders(fleet: Fleet) -> Check:
+    """What decodes the cameras here, and whether the devices that are asked for are there."""
+    asked = Counter(camera.decoder for camera in fleet.cameras)
+    found = {decoder: hardware(decoder) for decoder in sorted(asked)}
+    detail = "; ".join(
+        f"{decoder} for {asked[decoder]}: {here.lacking or f'decoded by {here.device or Decoder.SOFTWARE}'}"
+        for decoder, here in found.items()
+    )
+    lacks = any(here.lacking for here in found.values())
+    fix = "Give this process the device and its driver, or write decoder: software for these cameras."
+    return Check.of("camera decoders", detail or "no camera", fix=fix if lacks else None)
 
 
 def models(fleet: Fleet) -> Check:

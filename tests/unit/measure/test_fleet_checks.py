@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from camslice.fleet.spec import parse_fleet
-from camslice.fleet.types import Fleet
+from camslice.fleet.types import Decoder, Fleet
 from camslice.measure import fleet_checks
+from camslice.video.sources.hardware import why_not
 
 
 def fleet(tmp_path: Path, cameras: str, top: str = "", weights: str = "yolox-nano") -> Fleet:
@@ -51,6 +52,16 @@ def test_missing_and_broken_files_are_told_and_the_network_is_left_alone(tmp_pat
     assert "192.0.2.1" not in check.detail
     assert check.detail.count("none.mp4") <= 2, "a source that fifty cameras share is told once"
     assert fleet_checks.sources(fleet(tmp_path, f"{{name: a, {SCENE}, fps: 5}}")).ok
+
+
+def test_a_decoder_that_is_missing_is_told(tmp_path: Path) -> None:
+    if not why_not(Decoder.VAAPI):
+        pytest.skip("this machine has a VAAPI device")
+    software, device = f"{{name: a, {SCENE}, fps: 5, count: 2}}", f"{{name: b, {SCENE}, fps: 5, decoder: vaapi}}"
+    check = fleet_checks.decoders(fleet(tmp_path, f"{software}, {device}"))
+    assert check.detail == f"software for 2: decoded by software; vaapi for 1: decoded in software: {why_not(Decoder.VAAPI)}"
+    assert not check.ok
+    assert fleet_checks.decoders(fleet(tmp_path, software)).ok
 
 
 def test_weights_are_looked_for_where_they_are_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
