@@ -250,8 +250,8 @@ class Operator:
         self.writing.each(lambda fault: self._complain(CAMERA, fault, fault_status(fault)), view.faults.values())
         self.writing.each(self.writing.make, decision.make)
         self.writing.each(self.writing.tell, decision.tell)
-        for pod, streams in decision.release:
-            self.polling.release(pod, streams)
+        if decision.release:
+            self.polling.release(decision.release)
         self.writing.each(lambda each: self.writing.delete(each[0], lost=each[1]), decision.delete)
         told = fleet_status(view, decision, statuses, reports, now_s)
         if told != dict(view.status):

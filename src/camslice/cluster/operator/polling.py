@@ -64,15 +64,20 @@ class Polling:
         oldest_s = time.monotonic() - _FORGOTTEN_AFTER_S
         return {name: report for name, report in dict(self._reports).items() if report.at_s >= oldest_s}
 
-    def release(self, pod: SeenPod, streams: Sequence[str]) -> bool:
-        """Tell a pod that others have these streams now. False when it does not answer: it then waits out its grace."""
-        body = json.dumps({"streams": list(streams)}).encode()
+    def release(self, releases: Sequence[tuple[SeenPod, Sequence[str]]]) -> None:
+        """Tell pods that others have these streams now, some at a time. One that does not answer waits out its grace."""
         try:
-            self._ask(pod, "/api/released", body)
+            for _ in self._workers.map(self._release, releases):
+                pass
+        except RuntimeError:  # shut down meanwhile
+            logger.info("%d pods were not told that their streams are taken over: this operator ends", len(releases))
+
+    def _release(self, of: tuple[SeenPod, Sequence[str]]) -> None:
+        pod, streams = of
+        try:
+            self._ask(pod, "/api/released", json.dumps({"streams": list(streams)}).encode())
         except (OSError, ValueError) as error:
             logger.info("%s was not told that its streams are taken over: %s", pod.name, error)
-            return False
-        return True
 
     def _run(self) -> None:
         while not self._ending.wait(self._every_s):
