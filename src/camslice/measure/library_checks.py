@@ -47,7 +47,8 @@ def hardware_decoders() -> Check:
     devices = [*(path.name for path in sorted(Path("/dev/dri").glob("renderD*"))), *nvidia_devices()]
     known = ", ".join(hwdevices_available()) or "none"
     present = ", ".join(devices) or "no such device here"
-    return Check.of("hardware decoders", f"FFmpeg knows {known}; {present}; video is decoded on the processor", fix=None)
+    detail = f"FFmpeg knows {known}; {present}; video is decoded on the processor unless a camera has a `decoder`"
+    return Check.of("hardware decoders", detail, fix=None)
 
 
 def opencv() -> Check:
