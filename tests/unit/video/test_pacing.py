@@ -98,3 +98,34 @@ def test_missed_frames_are_reported_once_however_often_one_asks(fps: float, step
         total += often.newly_missed(now_ns)
     total += often.newly_missed(now_ns)
     assert total == once.newly_missed(now_ns)
+
+
+@given(source_rates, wanted_rates, st.integers(1, 40))
+def test_a_frame_that_is_lost_after_it_was_due_has_the_next_one_in_its_place(source: float, wanted: float, lost: int) -> None:
+    times_ns = [round(k / source * NS_PER_S) for k in range(100)]
+    plain = DueClock(wanted)
+    due = [time_ns for time_ns in times_ns if plain.is_due(time_ns)]
+    victim = due[min(lost, len(due) - 2)]
+    clock = DueClock(wanted)
+    found = []
+    for time_ns in times_ns:
+        if clock.is_due(time_ns):
+            if time_ns == victim:
+                clock.take_back()
+            else:
+                found.append(time_ns)
+    replaced = times_ns[times_ns.index(victim) + 1]
+    assert replaced in found
+    assert [time_ns for time_ns in found if time_ns < victim] == [time_ns for time_ns in due if time_ns < victim]
+    assert len(found) >= len(due) - 1
+
+
+@given(source_rates, wanted_rates)
+def test_no_frame_is_due_before_the_earliest_that_is_told(source: float, wanted: float) -> None:
+    clock = DueClock(wanted)
+    for k in range(200):
+        captured_ns = round(k / source * NS_PER_S)
+        earliest_ns = clock.earliest_ns
+        due = clock.is_due(captured_ns)
+        if k > 2:  # the source's interval is known from the second frame on
+            assert due == (captured_ns >= earliest_ns) or abs(captured_ns - earliest_ns) < 10
