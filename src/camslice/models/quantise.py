@@ -30,7 +30,8 @@ Validate = Callable[[Predict, Sequence[int]], float]
 _WITHOUT_NNCF = "quantising needs NNCF: pip install 'camslice[quantise]'."
 _MOST_LAYERS_BACK, _RANKING_PICTURES = 16, 24
 """Accuracy control takes each layer back once to rank it, on so many pictures: more would take hours on a large network."""
-_MANY_OUTPUTS = ("Convolution", "GroupConvolution", "MatMul")
+_CONVOLUTIONS = ("Convolution", "GroupConvolution")
+_NO_ARITHMETIC = ("Constant", "Parameter", "ShapeOf")
 
 
 class Way(StrEnum):
@@ -120,14 +121,15 @@ def quantised(
 def box_arithmetic(network: ov.Model) -> list[str]:
     """Names of the operations between the network's last convolutions and its outputs: the arithmetic of boxes.
 
-    A convolution with one output channel belongs to it: YOLOv8 takes the mean of its distance distribution with one.
+    A convolution with one output channel and no bias belongs to it: YOLOv8 takes the mean of its distance distribution with
+    one. What only asks for a shape leads no further.
     """
     found: dict[str, None] = {}
     waiting = [result.input_value(0).get_node() for result in network.get_results()]
     while waiting:
         node = waiting.pop()
         name = node.get_friendly_name()
-        if name in found or _computes_channels(node) or node.get_type_name() in ("Constant", "Parameter"):
+        if name in found or node.get_type_name() in _NO_ARITHMETIC or _computes_channels(node):
             continue
         found[name] = None
         waiting.extend(value.get_node() for value in node.input_values())
@@ -135,10 +137,14 @@ def box_arithmetic(network: ov.Model) -> list[str]:
 
 
 def _computes_channels(node: ov.Node) -> bool:
+    """Whether it is one of the network's layers: a convolution, one with its bias, or a product with weights."""
     kind = node.get_type_name()
+    if kind == "Add":
+        values = [value.get_node() for value in node.input_values()]
+        return any(map(_is_constant, values)) and any(value.get_type_name() in _CONVOLUTIONS for value in values)
     if kind == "MatMul":
         return _is_constant(node.input_value(1).get_node()) or _is_constant(node.input_value(0).get_node())
-    if kind not in _MANY_OUTPUTS:
+    if kind not in _CONVOLUTIONS:
         return False
     channels = node.get_output_partial_shape(0)[1]
     return not (channels.is_static and channels.get_length() == 1)
