@@ -5,8 +5,8 @@ A packet that has come is *asked about* as soon as no later one can be shown bef
 - a picture that is not due and that no other is predicted from is left out;
 - pictures that others are predicted from are decoded as they come, but not when the next fresh start (an IDR picture) is
   expected before the next due frame: then they are held, and left out when it comes. If it does not come, they are decoded;
-- a due picture gets everything that is held before it, and everything after it until it comes out of the decoder, so that
-  leaving out never delays one.
+- a due picture gets everything that is held before it, and everything after it until it comes out of the decoder: a decoder
+  that reorders would else keep it.
 
 Whatever does not add up (a packet without a time stamp, frames that the decoder loses without an error) is decoded in full.
 """

@@ -188,6 +188,21 @@ def test_a_stream_in_order_has_no_frame_come_later_for_what_is_left_out(stream: 
     assert sieved(in_order, 0, fps)[0] == unsieved(in_order, 0, fps)
 
 
+@settings(max_examples=100)
+@given(streams(), st.floats(0.3, 40))
+def test_no_due_frame_comes_later_where_decoding_times_are_as_encoders_write_them(
+    stream: tuple[list[Coded], int], fps: float
+) -> None:
+    packets, depth = stream
+    tight = [
+        replace(packet, pts=round((packet.pts or 0) / STEP) * STEP, dts=(place - depth) * STEP)
+        for place, packet in enumerate(packets)
+    ]
+    came = [(at, place) for at, _, place in sieved(tight, depth, fps)[0]]
+    usual = [(at, place) for at, _, place in unsieved(tight, depth, fps)]
+    assert all(place <= other for (_, place), (_, other) in zip(came, usual, strict=True))
+
+
 def regular(groups: int, length: int, **kinds: bool) -> list[Coded]:
     """Groups of `length` pictures in order, each predicted from the one before, or `droppable` every second one."""
     every_second = kinds.get("droppable", False)
