@@ -16,10 +16,13 @@ from typing import Any
 
 import pytest
 
+from camslice.cluster.client import CAMERA, connect
 from camslice.cluster.manifests.common import Manifest
 from camslice.cluster.names import PLACEMENT_FILE, SHAPE
 from camslice.cluster.objects import CameraObject, FleetObject, ModelObject, NodeShape, PodShape, Slot
 from camslice.cluster.operator.rbac import CLUSTER, NAMESPACED
+from camslice.cluster.operator.seen import Fault
+from camslice.cluster.operator.writing import StaleError, Writing
 from camslice.cluster.wire import camera_manifest, fleet_manifest
 from camslice.fleet.types import Objective, Topology
 from tests.cluster.harness.plane import Plane
@@ -208,6 +211,23 @@ def test_cameras_come_and_go_and_nothing_else_moves(plane: Plane, operator: Runn
     plane.kubectl("delete", "cameras", "--namespace", space, *(f"cam-{number}" for number in range(20) if number % 2))
     until(lambda: everybody_once(plane, space, 10), "ten cameras", 30, operator.check)
     assert operator.stop() == 0
+
+
+def test_a_status_is_not_written_over_what_another_has_written(plane: Plane, namespace: str) -> None:
+    plane.apply([a_camera(namespace, "street", 0)])
+    before = plane.get("camera", "cam-0", "--namespace", namespace)[0]["metadata"]["resourceVersion"]
+    with connect(plane.kubeconfig, None, namespace) as cluster:
+        writing = Writing(cluster, lambda _: None, lambda _: None, lambda: True)
+        told = {"state": "pending", "reason": "its pod is being made", "observedGeneration": 1}
+        first = writing.fault_status(CAMERA, Fault("cam-0", namespace, 1, "", {}, before), told)
+        assert first is not None
+        with pytest.raises(StaleError):
+            writing.fault_status(CAMERA, Fault("cam-0", namespace, 1, "", {}, before), {**told, "state": "live"})
+        now = first["metadata"]["resourceVersion"]
+        second = writing.fault_status(CAMERA, Fault("cam-0", namespace, 1, "", told, now), {"state": "live"})
+        assert second is not None
+        assert second["status"] == {"state": "live"}, "what is not said any more is taken away"
+        writing.close()
 
 
 def test_a_node_that_is_lost_costs_no_camera_where_a_spare_stands_by(plane: Plane, operator: RunningOperator) -> None:

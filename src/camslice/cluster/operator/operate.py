@@ -173,10 +173,11 @@ class Operator:
     def _run(self) -> None:
         while (place := self._next()) is not None:
             self._looking_since_s = time.monotonic()
-            again_s = _AGAIN_S
+            failed = True
             try:
                 again_s = self._reconcile(place)
                 self._pauses.pop(place, None)
+                failed = False
             except MayNotError:  # it ends, for whoever says that we may not act ends it
                 again_s = _AGAIN_S
             except StaleError as error:
@@ -192,7 +193,8 @@ class Operator:
                 logger.exception("%s/%s met a defect", *place)
                 again_s = self._pause(place)
             self._looking_since_s = None
-            self._mark({place} & set(self._seen.fleets()), again_s)
+            if failed or place in self._seen.fleets():  # cameras of a fleet that is gone are told so, and then left
+                self._mark({place}, again_s)
 
     def _pause(self, place: Place) -> float:
         pause_s = min(2 * self._pauses.get(place, _FIRST_PAUSE_S / 2), _LONGEST_PAUSE_S)

@@ -334,6 +334,23 @@ def test_a_camera_of_a_fleet_that_is_not_there_says_so_until_it_is(api: MemoryAp
     wait_for(lambda: said(api, "cam-0")[0] == "refused", "the reason again")
 
 
+def test_a_camera_of_no_fleet_is_told_so_although_the_server_was_away_first(api: MemoryApi, running: Running) -> None:
+    stray = camera(0)
+    stray["spec"]["fleet"] = "beach"
+    api.put("cameras", stray)
+    refused: list[str] = []
+
+    def away(request: httpx.Request) -> None:
+        if request.method == "PATCH" and "/cameras/" in request.url.path and len(refused) < 2:
+            refused.append(request.url.path)
+            raise httpx.ConnectError("Connection refused")
+
+    api.before = away
+    running.begin()
+    wait_for(lambda: said(api, "cam-0")[0] == "refused", "the reason")
+    assert len(refused) == 2
+
+
 def test_a_fleet_that_is_not_sound_says_why_and_its_pods_stay(api: MemoryApi, running: Running) -> None:
     api.put("cameras", camera(0))
     running.begin()
