@@ -40,6 +40,16 @@ def test_credentials_stay_templates_and_the_secret_to_make_is_told() -> None:
     assert any("create secret generic street-cameras --from-literal=CAM_PASSWORD=... " in each for each in found.warnings)
 
 
+def test_pods_get_the_substream_and_how_it_is_decoded() -> None:
+    keys = 'decode: all, decoder: cuda, substream: "rtsp://${CAM_USER}:${CAM_PASSWORD}@10.20.0.7/2", '
+    text = made.FLEET.replace("{name:", "{" + keys + "name:").replace("COUNT", "20")
+    fleet = made.parse_fleet(text, made.Path("/fleets"), {"CAM_USER": "a", "CAM_PASSWORD": "open-sesame"}, "fleet.yaml")
+    found = render(fleet, TWENTY)
+    assert found.cameras[0].source == "rtsp://${CAM_USER}:${CAM_PASSWORD}@10.20.0.7/2"
+    assert found.cameras[0].keys == {"decode": "all", "decoder": "cuda"}
+    assert "open-sesame" not in yaml.safe_dump(found.objects)
+
+
 def test_the_store_is_read_from_a_secret() -> None:
     found = render(made.declared(20, "store: postgresql://camslice:${CAM_PASSWORD}@db/camslice\n"), TWENTY)
     assert found.fleet.store_secret == ("street-store", "url")
