@@ -21,7 +21,7 @@ from camslice.cluster.manifests.common import Manifest
 from camslice.cluster.names import PLACEMENT_FILE, SHAPE
 from camslice.cluster.objects import CameraObject, FleetObject, ModelObject, NodeShape, PodShape, Slot
 from camslice.cluster.operator.rbac import CLUSTER, NAMESPACED
-from camslice.cluster.operator.seen import Fault
+from camslice.cluster.operator.values import Fault
 from camslice.cluster.operator.writing import StaleError, Writing
 from camslice.cluster.wire import camera_manifest, fleet_manifest
 from camslice.fleet.types import Objective, Topology

@@ -24,7 +24,7 @@ from camslice.cluster.operator.placing import Situation, placed
 from camslice.cluster.operator.records import NOWHERE, Record, records_of
 from camslice.cluster.operator.reports import PodReport
 from camslice.cluster.operator.rollout import Rollouts
-from camslice.cluster.operator.seen import FleetView, SeenPod
+from camslice.cluster.operator.values import FleetView, SeenPod
 from camslice.cluster.placement.place import Place, Stream
 from camslice.cluster.placement.shards import Shard, shards_of
 from camslice.cluster.pods import PodObjects, first_pod_name, pod_objects, rules_of, streams_of

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from camslice.cluster.operator.seen import SeenPod
+from camslice.cluster.operator.values import SeenPod
 from camslice.cluster.placement.shards import Shard
 
 _REAL = 1_000_000

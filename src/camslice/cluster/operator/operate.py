@@ -22,8 +22,9 @@ from camslice.cluster.operator.decide import Decision, Memory, decide
 from camslice.cluster.operator.engines import EngineServers
 from camslice.cluster.operator.health import Signs
 from camslice.cluster.operator.polling import Polling
-from camslice.cluster.operator.seen import Fault, FleetView, Place, Seen, SeenCamera
+from camslice.cluster.operator.seen import Seen
 from camslice.cluster.operator.status import camera_status, fault_status, fleet_status, unsound_status
+from camslice.cluster.operator.values import Fault, FleetView, Place, SeenCamera
 from camslice.cluster.operator.writing import SECRET, MayNotError, StaleError, Writing, token_secret
 from camslice.cluster.pods import fleet_objects
 from camslice.cluster.sharing.device_plugin import DevicePlugin

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from camslice.cluster.names import HTTP_PORT
 from camslice.cluster.operator.reports import PodReport, report_of
-from camslice.cluster.operator.seen import SeenPod
+from camslice.cluster.operator.values import SeenPod
 
 logger = logging.getLogger(__name__)
 

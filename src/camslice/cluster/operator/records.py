@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from camslice.cluster.operator.seen import SeenCamera
+from camslice.cluster.operator.values import SeenCamera
 from camslice.fleet.types import StreamKey
 
 

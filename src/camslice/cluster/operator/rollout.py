@@ -16,7 +16,7 @@ from typing import Any
 from camslice.cluster.manifests.pod import template_of
 from camslice.cluster.objects import FleetObject, ModelObject, NodeShape, PodShape
 from camslice.cluster.operator.reports import PodReport, StreamReport
-from camslice.cluster.operator.seen import FleetView, SeenPod
+from camslice.cluster.operator.values import FleetView, SeenPod
 from camslice.cluster.placement.shards import Shard
 from camslice.cluster.sharing.protocol import Sharing
 

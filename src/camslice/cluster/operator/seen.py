@@ -10,82 +10,25 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
 
-from camslice.cluster.manifests.credentials import HeldSecret, SecretData
-from camslice.cluster.names import CAMERA_KIND, FLEET, FLEET_KIND, MANAGED_BY, OPERATOR, REVISION, ROLE, SHARD, TEMPLATE
-from camslice.cluster.objects import CameraObject, FleetObject
+from camslice.cluster.manifests.credentials import HeldSecret
+from camslice.cluster.names import CAMERA_KIND, FLEET, FLEET_KIND, MANAGED_BY, OPERATOR, ROLE
+from camslice.cluster.objects import FleetObject
+from camslice.cluster.operator.values import (
+    Fault,
+    FleetView,
+    Manifest,
+    Place,
+    SeenCamera,
+    SeenPod,
+    fault_of,
+    pod_of,
+    same,
+    unsound,
+)
 from camslice.cluster.wire import camera_of, fleet_of
 from camslice.fleet.errors import ClusterError
-
-Manifest = Mapping[str, Any]
-Place = tuple[str, str]
-"""Namespace and name."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeenPod:
-    """A camera pod. `problem`: why it is pending or not ready, in the words of whoever said so."""
-
-    name: str
-    namespace: str
-    uid: str
-    fleet: str
-    shard: str
-    template: str
-    revision: str
-    node: str | None
-    ip: str | None
-    ready: bool
-    leaving: bool
-    phase: str
-    created_s: float
-    problem: str | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether it will never run again."""
-        return self.phase in ("Succeeded", "Failed")
-
-
-@dataclass(frozen=True, slots=True)
-class SeenCamera:
-    """A Camera and the status that it has now. `version`: of the object, so that nobody's later write is written over."""
-
-    camera: CameraObject
-    status: Mapping[str, Any]
-    version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """An object that cannot be acted upon, and why in a sentence; the status and version that it has now."""
-
-    name: str
-    namespace: str
-    generation: int
-    reason: str
-    status: Mapping[str, Any]
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class FleetView:
-    """All that decides what becomes of a fleet. `lost_nodes`: nodes that are gone or silent; `faults`: Camera objects that
-    are not sound, by their own names."""
-
-    fleet: FleetObject
-    status: Mapping[str, Any]
-    cameras: Mapping[str, SeenCamera]
-    pods: Mapping[str, SeenPod]
-    secrets: SecretData
-    lost_nodes: frozenset[str] = frozenset()
-    faults: Mapping[str, Fault] = field(default_factory=dict)
-    version: str = ""
-    """Of the CameraFleet."""
-
 
 _UNKNOWN_S = 15.0
 _REMEMBERED = 20_000
@@ -199,7 +142,7 @@ class Seen:
                 return []
             cameras, faults = self._cameras_of(place)
         reason = f"there is no CameraFleet {place[1]} in namespace {place[0]}; make it, or name another in spec.fleet"
-        return [*(_fault(seen, reason) for seen in cameras.values()), *faults.values()]
+        return [*(fault_of(seen, reason) for seen in cameras.values()), *faults.values()]
 
     def _cameras_of(self, place: Place) -> tuple[dict[str, SeenCamera], dict[str, Fault]]:
         """By camera; and Camera objects that cannot be placed, by object: among them those whose camera another one is."""
@@ -216,7 +159,7 @@ class Seen:
                 reason = (
                     f"there is a camera {camera} already, the Camera {first.camera.object_name}; give one another spec.name"
                 )
-                faults[name] = _fault(seen, reason)
+                faults[name] = fault_of(seen, reason)
         return sound, faults
 
     def _is_newer(self, plural: str, place: Place, metadata: Manifest) -> bool:
@@ -248,7 +191,7 @@ class Seen:
         try:
             fleet = fleet_of({"kind": FLEET_KIND, **manifest})
         except ClusterError as error:
-            fault = _unsound(place, manifest, error)
+            fault = unsound(place, manifest, error)
             self._fleets[place] = fault
             known = isinstance(before, Fault) and (before.generation, before.reason) == (fault.generation, fault.reason)
             return set() if known else {place}
@@ -263,9 +206,9 @@ class Seen:
             version = str(manifest["metadata"].get("resourceVersion") or "")
             seen: SeenCamera | Fault = SeenCamera(camera, manifest.get("status") or {}, version)
         except ClusterError as error:
-            seen = _unsound(place, manifest, error)
+            seen = unsound(place, manifest, error)
         self._cameras[place] = (seen, named)
-        if before is not None and _same(before[0], seen):
+        if before is not None and same(before[0], seen):
             return set()
         return {(place[0], each) for each in {named, before[1] if before else ""} if each}
 
@@ -273,7 +216,7 @@ class Seen:
         labels = manifest["metadata"].get("labels") or {}
         if labels.get(ROLE) != "camera" or FLEET not in labels:
             return set()
-        pod = _pod(manifest)
+        pod = pod_of(manifest)
         before = self._pods.get(place)
         self._pods[place] = pod
         return set() if before == pod else {(place[0], pod.fleet)}
@@ -337,59 +280,3 @@ class Seen:
             for at, (seen, of) in self._cameras.items()
             if at[0] == secret[0] and isinstance(seen, SeenCamera) and seen.camera.secret == secret[1]
         }
-
-
-def _fault(seen: SeenCamera, reason: str) -> Fault:
-    camera = seen.camera
-    return Fault(camera.object_name, camera.namespace, camera.generation, reason, seen.status, seen.version)
-
-
-def _unsound(place: Place, manifest: Manifest, error: ClusterError) -> Fault:
-    metadata = manifest["metadata"]
-    generation, version = int(metadata.get("generation") or 0), str(metadata.get("resourceVersion") or "")
-    return Fault(place[1], place[0], generation, str(error), manifest.get("status") or {}, version)
-
-
-def _same(before: SeenCamera | Fault, now: SeenCamera | Fault) -> bool:
-    """But for the status, which is ours."""
-    if isinstance(before, Fault) or isinstance(now, Fault):
-        return isinstance(before, Fault) and isinstance(now, Fault) and before.generation == now.generation
-    return before.camera == now.camera
-
-
-def _pod(manifest: Manifest) -> SeenPod:
-    metadata, status = manifest["metadata"], manifest.get("status") or {}
-    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    conditions = {each.get("type"): each for each in status.get("conditions") or []}
-    ready = conditions.get("Ready", {}).get("status") == "True"
-    return SeenPod(
-        metadata["name"],
-        metadata.get("namespace", ""),
-        metadata.get("uid", ""),
-        labels[FLEET],
-        labels.get(SHARD, ""),
-        annotations.get(TEMPLATE, ""),
-        annotations.get(REVISION, ""),
-        (manifest.get("spec") or {}).get("nodeName"),
-        status.get("podIP"),
-        ready,
-        bool(metadata.get("deletionTimestamp")),
-        status.get("phase") or "Pending",
-        _seconds(metadata.get("creationTimestamp")),
-        _problem(conditions, status),
-    )
-
-
-def _problem(conditions: Mapping[Any, Any], status: Manifest) -> str | None:
-    scheduled = conditions.get("PodScheduled", {})
-    if scheduled.get("status") == "False":
-        return str(scheduled.get("message") or scheduled.get("reason") or "not scheduled yet")
-    for container in (*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])):
-        waiting = (container.get("state") or {}).get("waiting")
-        if waiting:
-            return str(waiting.get("message") or waiting.get("reason") or "its container waits")
-    return None
-
-
-def _seconds(timestamp: str | None) -> float:
-    return datetime.fromisoformat(timestamp.replace("Z", "+00:00")).timestamp() if timestamp else 0.0

@@ -11,7 +11,7 @@ from camslice.cluster.objects import CameraObject
 from camslice.cluster.operator.decide import Decision
 from camslice.cluster.operator.records import Record, stream_status
 from camslice.cluster.operator.reports import PodReport
-from camslice.cluster.operator.seen import Fault, FleetView, SeenPod
+from camslice.cluster.operator.values import Fault, FleetView, SeenPod
 from camslice.fleet.types import StreamKey
 
 Status = dict[str, Any]

@@ -32,7 +32,7 @@ from camslice.cluster.manifests.common import metadata
 from camslice.cluster.manifests.pod import token_secret_name
 from camslice.cluster.names import OPERATOR, REVISION
 from camslice.cluster.objects import FleetObject
-from camslice.cluster.operator.seen import Fault, FleetView, SeenCamera, SeenPod
+from camslice.cluster.operator.values import Fault, FleetView, SeenCamera, SeenPod
 from camslice.cluster.pods import PodObjects
 from camslice.fleet.errors import ClusterError
 

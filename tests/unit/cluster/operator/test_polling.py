@@ -11,7 +11,7 @@ import pytest
 
 from camslice.cluster.operator import polling
 from camslice.cluster.operator.polling import Polling
-from camslice.cluster.operator.seen import SeenPod
+from camslice.cluster.operator.values import SeenPod
 from tests.unit.events.made import wait_for
 
 STATUS = {

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from camslice.cluster.names import FLEET, ROLE, SHARD
-from camslice.cluster.operator.seen import FleetView, Seen
+from camslice.cluster.operator.seen import Seen
+from camslice.cluster.operator.values import FleetView
 from camslice.cluster.wire import fleet_manifest
 from tests.unit.cluster.operator.world import a_fleet
 

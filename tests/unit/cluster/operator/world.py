@@ -11,7 +11,7 @@ from camslice.cluster.objects import CameraObject, FleetObject, ModelObject, Nod
 from camslice.cluster.operator.decide import Decision, decide
 from camslice.cluster.operator.records import stream_status
 from camslice.cluster.operator.reports import PodReport
-from camslice.cluster.operator.seen import FleetView, SeenCamera, SeenPod
+from camslice.cluster.operator.values import FleetView, SeenCamera, SeenPod
 from camslice.cluster.pods import PodObjects
 from camslice.cluster.sharing.device_plugin import DevicePlugin
 from camslice.fleet.types import Objective, StreamKey, Topology
