@@ -40,7 +40,7 @@ class Eye:
         self._cells = Background((rows, columns), _CELLS_FLOOR)
         self._exposure = Exposure(rows, columns)
         self._speckle = Speckle(rows, columns)
-        self._stillness = Stillness(rows, columns)
+        self._stillness = Stillness(self._pixels, self._cells)
         self._differs: ByteArray = np.empty((rows, columns), np.uint8)
         self._free: ByteArray = np.empty((grid.luma_height, grid.luma_width), np.uint8)
         self._last_cells: ByteArray | None = None
@@ -65,15 +65,14 @@ class Eye:
         disturbance = self._disturbance(seen, even_cells, changed, last, last_cells)
         if disturbance is not None:
             return self._start_over(seen, cells, disturbance)
-        moving = np.asarray(cv2.absdiff(even_cells, last_cells) > self._cells.limits, np.bool_)
         self._learn(seen, cells, changed, elapsed_s)
-        settled = self._stillness.settled(changed, moving, at_s, even, self._pixels.levels, self._pixels.limits)
+        settled = self._stillness.settled(changed, even, even_cells, at_s)
         if settled is not None:
             self._grid.spread(settled * np.uint8(255), self._free)
             self._pixels.absorb(seen, self._free != 0)
             self._cells.absorb(cells, settled)
         self._last, self._last_cells = seen, even_cells
-        return Sight(changed != 0, luma=seen)
+        return Sight(changed != 0, luma=seen, still=self._stillness.still)
 
     def _changed(self, pixels: ByteArray, cells: ByteArray) -> ByteArray:
         """255 for the cells that differ from the background in enough pixels or in their mean, less masks and snow."""

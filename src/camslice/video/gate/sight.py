@@ -30,9 +30,11 @@ class Sight:
 
     `cells` bool [ROWS, COLUMNS]: each covers an equal share of the frame, True where something moved or stands that was not
     there before. With a `disturbance` nothing is known to be still, and all cells but the masked ones are True.
+    `still`: those of `cells` that stand there and have not moved for `stillness.SETTLED_S`, None where there are none.
     `luma` uint8 [h, w] is the small picture that was looked at, None where there is none to be had.
     """
 
     cells: Cells
     disturbance: Disturbance | None = None
     luma: npt.NDArray[np.uint8] | None = None
+    still: Cells | None = None

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from camslice.fleet.geometry import FloatArray
+from camslice.video.gate.background import Background
 from camslice.video.gate.grid import CELL
 from camslice.video.gate.sight import Cells
 from camslice.video.slot import ByteArray
@@ -31,45 +32,53 @@ _TEXTURE = 3.0
 class Stillness:
     """Clocks of the cells that changed and are still; used by one thread."""
 
-    def __init__(self, rows: int, columns: int) -> None:
-        self._since_s = np.full((rows, columns), np.inf)
-        self._asked_s = -np.inf
+    def __init__(self, pixels: Background, cells: Background) -> None:
+        """`pixels` and `cells`: what is expected of the luma picture and of its cells' means."""
+        self._pixels, self._cells = pixels, cells
+        self._since_s = np.full(cells.levels.shape, np.inf)
+        self._earlier: ByteArray = cells.levels.copy()
+        self._earlier_s = -np.inf
+        self.still: Cells | None = None
+        """Cells that changed and have been still for `SETTLED_S`, bool [rows, columns]; None where there are none."""
 
     def restart(self) -> None:
         """Nothing is still yet."""
         self._since_s.fill(np.inf)
+        self._earlier_s = -np.inf
+        self.still = None
 
-    def settled(
-        self, changed: ByteArray, moving: Cells, at_s: float, picture: ByteArray, background: ByteArray, limits: ByteArray
-    ) -> Cells | None:
+    def settled(self, changed: ByteArray, seen: ByteArray, seen_cells: ByteArray, at_s: float) -> Cells | None:
         """Which changed cells belong to the background from now on: bool [rows, columns], or None.
 
-        `changed` uint8 [rows, columns], not 0 where a cell differs from the background; `moving`: where from the last look;
-        `picture`, `background` and `limits` luma pictures: as seen, as expected, and by how much they may differ.
+        `changed` uint8 [rows, columns], not 0 where a cell differs from the background; `seen` and `seen_cells` are the luma
+        picture and its cells' means, as bright as the background. A cell is still that looks as it did up to `_EVERY_S`
+        ago: held against the look before alone, slow walkers would be still.
         """
         if not changed.any():
             self.restart()
             return None
-        still = (changed != 0) & ~moving
+        due = at_s - self._earlier_s >= _EVERY_S
+        still = (changed != 0) & (cv2.absdiff(seen_cells, self._earlier) <= self._cells.limits)
         self._since_s[~still] = np.inf
         np.minimum(self._since_s, at_s, out=self._since_s, where=still)
-        if at_s - self._asked_s < _EVERY_S:
-            return None
-        self._asked_s = at_s
+        if due:
+            self._earlier, self._earlier_s = seen_cells, at_s
         for_s = at_s - self._since_s
         ripe = for_s >= SETTLED_S
-        if not ripe.any():
-            return None
-        found = for_s >= HELD_S
+        self.still = ripe if ripe.any() else None
+        return self._belongs(seen, ripe, for_s >= HELD_S) if due and self.still is not None else None
+
+    def _belongs(self, seen: ByteArray, ripe: Cells, found: Cells) -> Cells | None:
+        """Which of the `ripe` cells belong to the background: those `found` already, and what cannot be somebody."""
         count, labels = cv2.connectedComponents(ripe.astype(np.uint8), connectivity=8)
         for label in range(1, count):
             group = labels == label
             rows, columns = np.flatnonzero(group.any(axis=1)), np.flatnonzero(group.any(axis=0))
             cells = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
             pixels = np.s_[rows[0] * CELL : (rows[-1] + 1) * CELL, columns[0] * CELL : (columns[-1] + 1) * CELL]
-            here, expected = picture[pixels], background[pixels]
+            here, expected = seen[pixels], self._pixels.levels[pixels]
             inside = group[cells].repeat(CELL, axis=0).repeat(CELL, axis=1)
-            inside &= cv2.absdiff(here, expected) > limits[pixels]
+            inside &= cv2.absdiff(here, expected) > self._pixels.limits[pixels]
             if _has_left(inside, here, expected) or _same_texture(here[inside], expected[inside]):
                 found |= group
         return found if found.any() else None
