@@ -168,6 +168,7 @@ def test_what_cannot_work_is_refused_in_one_sentence(weights: str, tmp_path: Pat
     assert "yolox-nanoo" in refused("yolox-nanoo", *FREE)
     assert "broken" in refused(str(broken), *FREE)
     assert "two models are called 'tiny'" in refused(weights, weights, *FREE)
+    assert "two models are called 'tiny'" in refused(weights, f"tiny={weights}", *FREE)
     assert "no address to listen on" in refused(weights, "--grpc", "none", "--http", "none")
     assert "HOST:PORT" in refused(weights, "--grpc", "8001")
     assert "for HTTP" in refused(weights, "--http", "unix-abstract:a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from camslice.cli.options import MODEL_HELP, AcceptLicences, AsJson, Engine, Nms
 
 
 def serve(
-    models: Annotated[list[str], typer.Argument(help=MODEL_HELP, metavar="MODEL...")],
+    models: Annotated[list[str], typer.Argument(help=f"{MODEL_HELP}; NAME=MODEL to call it otherwise", metavar="MODEL...")],
     grpc: Annotated[
         str, typer.Option(help="where gRPC is served; also unix-abstract:NAME, or none", metavar="HOST:PORT")
     ] = "127.0.0.1:8001",
@@ -49,6 +50,7 @@ def serve(
     """
     from dataclasses import replace
 
+    from camslice.cli.called import called
     from camslice.cli.fetching import FetchBars, asking
     from camslice.cli.options import model_on_pictures
     from camslice.cli.output import stderr
@@ -57,17 +59,23 @@ def serve(
     from camslice.engine.oip.limits import Limits
     from camslice.engine.oip.tls import read_tls
     from camslice.measure.precisions import time_once
+    from camslice.models.expected import expected_hashes, refuse_other_weights
     from camslice.models.resolve import resolve
 
     doors = Doors.read(grpc, http, read_tls(tls_cert, tls_key, tls_client_ca), read_token(token_file))
-    declared = [model_on_pictures(model, confidence, nms_iou, engine, precision) for model in models]
+    wanted = [called(model) for model in models]
+    declared = [model_on_pictures(each.model, confidence, nms_iou, engine, precision) for each in wanted]
     specs = [replace(spec, device=device, max_batch=max_batch) for spec in declared]
     found = [(resolve(spec, accept=asking(accept_licence or ()), progress=FetchBars()), spec) for spec in specs]
+    expected = expected_hashes(os.environ)
+    for info, spec in found:
+        refuse_other_weights(spec, info, expected)
     for info, spec in found:
         time_once(info, spec, stderr().print)
+    renamed = [(replace(info, name=each.name or info.name), spec) for each, (info, spec) in zip(wanted, found, strict=True)]
     raise typer.Exit(
         run_server(
-            found,
+            renamed,
             doors,
             Limits(waiting_pictures=queue),
             threads=threads,

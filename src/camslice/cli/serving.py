@@ -96,7 +96,9 @@ def _repository(found: Found, threads: int) -> ModelRepository:
     repository = ModelRepository()
     for info, spec in found:
         if info.name in repository.names():
-            raise FleetError(f"two models are called {info.name!r}: rename the file of one, its name is what clients ask for.")
+            raise FleetError(
+                f"two models are called {info.name!r}: write NAME=MODEL for one, its name is what clients ask for."
+            )
         repository.add(info.name, partial(model_source, info, spec, threads=threads))
     return repository
 

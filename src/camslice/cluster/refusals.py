@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from camslice.cluster.objects import NodeShape
@@ -43,6 +45,9 @@ def refusals(
                 f"model {name}: no pod can see the file {model.weights}; say where pods find it with --weights-claim, "
                 "--weights-image or --weights-url, or name a model of the model list."
             )
+    yield from _of_files(declared)
+    if any(shape.topology is Topology.REMOTE for shape in shapes):
+        yield from _of_engine_servers(declared)
     for shape in shapes:
         yield from _of_shape(shape, declared, catalogue, sharing)
     if declared.store is not None and declared.store.url.startswith("sqlite"):
@@ -88,6 +93,39 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _of_files(declared: Fleet) -> Iterator[str]:
+    """Pods find files by their names alone, in one folder."""
+    paths = {path for model in declared.models.values() for path in (model.weights, model.labels) if path and "/" in path}
+    names = Counter(PurePosixPath(path).name for path in paths)
+    for name, count in names.items():
+        if count > 1:
+            yield f"models: {count} files are called {name}, and pods find them by that name in one folder; rename one."
+
+
+def _of_engine_servers(declared: Fleet) -> Iterator[str]:
+    """One program serves all models of a fleet, and its command line says one thing for all of them."""
+    used = {name for camera in declared.cameras for name in camera.models}
+    models = [model for name, model in declared.models.items() if name in used]
+    for model in models:
+        for key, way_out in (
+            ("labels", "put the names beside the weights, in a .txt file called as they are"),
+            ("decoder", "leave it out"),
+            ("input_size", "leave it out"),
+        ):
+            if getattr(model, key) is not None:
+                yield (
+                    f"model {model.name}: an engine server of topology remote cannot be told {key}; {way_out}, or plan "
+                    "without remote."
+                )
+    for key, word in (("backend", "engine"), ("precision", "precision"), ("device", "device"), ("max_batch", "max_batch")):
+        if len({getattr(model, key) for model in models}) > 1:
+            names = ", ".join(model.name for model in models[:4])
+            yield (
+                f"models {names}: they differ in {word}, and an engine server of topology remote computes all alike; "
+                "make them alike, or plan without remote."
+            )
 
 
 def _of_shape(shape: NodeShape, declared: Fleet, catalogue: Catalogue, sharing: Sharing) -> Iterator[str]:

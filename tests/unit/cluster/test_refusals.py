@@ -6,8 +6,10 @@ import pytest
 
 from camslice.cluster.crds.definitions import definitions
 from camslice.cluster.objects import WeightsFrom
-from camslice.cluster.refusals import PLAIN_PASSWORD, source_variables
+from camslice.cluster.refusals import PLAIN_PASSWORD, refusals, source_variables
 from camslice.cluster.rendering import RenderSettings, rendered
+from camslice.cluster.shapes import node_shapes
+from camslice.cluster.sharing.device_plugin import DevicePlugin
 from camslice.fleet.errors import ClusterError
 from camslice.fleet.types import Fleet, Topology
 from camslice.plan.catalogue.instance_type import Purchase
@@ -78,6 +80,56 @@ def test_weights_that_are_files_need_a_place_where_pods_find_them() -> None:
     fleet = made.parse_fleet(text, made.Path("/fleets"), {"CAM_USER": "a", "CAM_PASSWORD": "b"}, "fleet.yaml")
     assert "no pod can see the file /fleets/mine.onnx; say where pods find it with --weights-claim" in refusal(fleet, ONE)
     assert refusal(fleet, ONE, weights=WeightsFrom(claim="models")) == ""
+
+
+def with_models(*models: str) -> Fleet:
+    """A fleet whose one camera is analysed by all of these."""
+    names = [each.partition(":")[0] for each in models]
+    text = made.FLEET.replace("COUNT", "1").replace("model: people", f"models: [{', '.join(names)}]")
+    text = text.replace("  people: {weights: yolox-nano, confidence: 0.25}", "\n".join(f"  {each}" for each in models))
+    return made.parse_fleet(text, made.Path("/fleets"), {"CAM_USER": "viewer", "CAM_PASSWORD": "open-sesame"}, "fleet.yaml")
+
+
+WORKER = made.node(Topology.REMOTE, 1, shares=0)
+PLAIN = "people: {weights: yolox-nano}"
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (
+            "people: {weights: yolox-nano, labels: ./names.txt}",
+            "an engine server of topology remote cannot be told labels",
+        ),
+        ("people: {weights: yolox-nano, decoder: yolox}", "cannot be told decoder; leave it out"),
+        ("people: {weights: yolox-nano, input_size: [320, 320]}", "cannot be told input_size; leave it out"),
+    ],
+)
+def test_what_an_engine_server_cannot_be_told_is_refused_for_remote_alone(model: str, said: str) -> None:
+    claim = WeightsFrom(claim="models")
+    assert said in refusal(with_models(model), WORKER, weights=claim)
+    assert "engine server" not in refusal(with_models(model), ONE, weights=claim)
+
+
+@pytest.mark.parametrize("other", ["precision: fp32", "engine: onnxruntime", "device: gpu", "max_batch: 4"])
+def test_models_that_are_computed_in_two_ways_are_refused_for_remote(other: str) -> None:
+    cars = f"cars: {{weights: yolox-nano, {other}}}"
+    assert f"they differ in {other.partition(':')[0]}" in _remote_refusals(with_models(PLAIN, cars))
+    assert _remote_refusals(with_models(PLAIN, "cars: {weights: yolox-nano, confidence: 0.6}")) == ""
+
+
+def _remote_refusals(fleet: Fleet) -> str:
+    """What is said of the fleet's models together; that the plan holds other streams is beside the point."""
+    planned = made.plan(WORKER)
+    shapes = node_shapes(planned, made.CATALOGUE)
+    found = refusals(planned, fleet, shapes, made.CATALOGUE, DevicePlugin(), files_found=True)
+    return " ".join(each for each in found if each.startswith("models "))
+
+
+def test_two_files_of_one_name_are_refused() -> None:
+    fleet = with_models("people: {weights: ./a/best.onnx}", "cars: {weights: ./b/best.onnx}")
+    found = refusals(made.plan(ONE), fleet, (), made.CATALOGUE, DevicePlugin(), files_found=True)
+    assert "models: 2 files are called best.onnx, and pods find them by that name in one folder; rename one." in list(found)
 
 
 def test_a_plan_of_other_streams_is_refused() -> None:

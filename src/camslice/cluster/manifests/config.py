@@ -80,12 +80,13 @@ def _fleet(fleet: FleetObject, shape: NodeShape, pod: PodShape, streams: Sequenc
 
 
 def _model(fleet: FleetObject, shape: NodeShape, model: ModelObject) -> Mapping[str, object]:
-    """In topology remote an engine server of the fleet has it."""
+    """In topology remote an engine server of the fleet has it, and is told how to compute."""
     keys = {key: in_pod(str(value)) if key in ("weights", "labels") else value for key, value in model.keys.items()}
     if shape.topology is not Topology.REMOTE:
         return keys
     server = {"url": engine_address(fleet), "model": served_name(str(model.keys["weights"])), "token": f"${{{ENGINE_TOKEN}}}"}
-    return {**keys, "engine": "oip", "server": server}
+    here = {key: value for key, value in keys.items() if key not in ("device", "precision")}
+    return {**here, "engine": "oip", "server": server}
 
 
 def _camera(streams: Sequence[Assigned], name: str) -> Mapping[str, object]:

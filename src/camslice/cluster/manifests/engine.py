@@ -12,7 +12,7 @@ from camslice.cluster.manifests.common import TMP, UID, Manifest, metadata
 from camslice.cluster.manifests.config import engine_name
 from camslice.cluster.manifests.pod import TOKEN_DIR, token_secret_name
 from camslice.cluster.manifests.scaled import Scaling, scaled_object
-from camslice.cluster.manifests.weights import in_pod, weights_mount
+from camslice.cluster.manifests.weights import SERVED_WITH, served, weights_mount
 from camslice.cluster.names import CACHE_DIR, FLEET, GRPC_PORT, HTTP_PORT, ROLE, SHAPE, TAINT
 from camslice.cluster.nodes.node_pool import pool_name
 from camslice.cluster.objects import FleetObject, NodeShape, PodShape
@@ -66,7 +66,8 @@ def _deployment(
         "image": fleet.image,
         "args": [
             "serve",
-            *dict.fromkeys(in_pod(str(model.keys["weights"])) for model in fleet.models),
+            *dict.fromkeys(served(str(model.keys["weights"])) for model in fleet.models),
+            *_options(fleet),
             "--grpc",
             f"0.0.0.0:{GRPC_PORT}",
             "--http",
@@ -132,6 +133,12 @@ def _deployment(
         "metadata": metadata(fleet, engine_name(fleet), _LABELS),
         "spec": body,
     }
+
+
+def _options(fleet: FleetObject) -> list[str]:
+    """How models are computed; `render` refuses a fleet whose models differ in it, for a server has one way for all."""
+    keys = fleet.models[0].keys if fleet.models else {}
+    return [word for key, option in SERVED_WITH.items() if key in keys for word in (option, str(keys[key]))]
 
 
 def _on_nodes_with_engines(fleet: FleetObject) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,6 +11,8 @@ from camslice.cluster.names import MODELS_DIR
 from camslice.cluster.objects import FleetObject
 
 _FILES = (".onnx", ".xml", ".txt")
+SERVED_WITH = {"engine": "--engine", "precision": "--precision", "device": "--device", "max_batch": "--max-batch"}
+"""Keys of a model that are for its engine server, and their options; classes and confidence come with each request."""
 _CHECKED = "CAMSLICE_WEIGHTS_SHA256"
 
 
@@ -61,6 +64,12 @@ def in_pod(name: str) -> str:
     return f"{MODELS_DIR}/{name}" if name.lower().endswith(_FILES) and "/" not in name else name
 
 
+def served(weights: str) -> str:
+    """The argument of `camslice serve`. The name is said, for it calls a copy of a file of the model list as the list does."""
+    return f"{served_name(weights)}={in_pod(weights)}"
+
+
 def served_name(weights: str) -> str:
-    """What `camslice serve` calls a model: a file without its ending."""
-    return PurePosixPath(weights).stem if weights.lower().endswith(_FILES) else weights
+    """What camera pods call a model of their engine servers: a file without its ending, in letters that a name may have."""
+    name = PurePosixPath(weights).stem if weights.lower().endswith(_FILES) else weights
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip("._-") or "model"
