@@ -25,7 +25,7 @@ def deploy(
     ] = None,
     context: Annotated[str | None, typer.Option(help="of the kubeconfig; else the one in use")] = None,
     name: Annotated[str | None, typer.Option(help="of the CameraFleet; the fleet file's when left out")] = None,
-    image: Annotated[str | None, typer.Option(help="the image of camera pods; the chart's when left out")] = None,
+    image: Annotated[str | None, typer.Option(help="the image of camera pods; the operator's when left out")] = None,
     catalogue: Annotated[Path | None, typer.Option(help="instance types, as they were planned with", metavar="FILE")] = None,
     weights_claim: Annotated[str | None, typer.Option(help="the PersistentVolumeClaim that holds weights")] = None,
     weights_image: Annotated[str | None, typer.Option(help="the image that holds weights")] = None,

@@ -14,8 +14,8 @@ from camslice.cli.render_run import Asked, render_plan
 from camslice.cluster.apply.changes import Change, What
 from camslice.cluster.apply.deploying import Deployed, Wanted, deploy, differences, last_but_one, prune, without_nodes
 from camslice.cluster.apply.waiting import FleetLook, look
-from camslice.cluster.checks import Finding, examine_cluster, needs_of
-from camslice.cluster.client import CAMERA, Cluster, connect
+from camslice.cluster.checks import Finding, examine_cluster, needs_of, operator_image
+from camslice.cluster.client import CAMERA, Cluster, RequestError, connect
 from camslice.cluster.wire import object_name
 from camslice.fleet.errors import ClusterError
 from camslice.plan.plan_yaml import load_plan
@@ -55,8 +55,16 @@ def _wanted(cluster: Cluster, options: Deploy, asked: Asked) -> tuple[Wanted, li
         name = _fleet_name(asked)
         revision = last_but_one(cluster, cluster.namespace, name)
         return Wanted(name, cluster.namespace, revision.objects), [], revision.number
-    made = render_plan(asked)
+    made = render_plan(replace(asked, image=asked.image or _chart_image(cluster)))
     return Wanted(made.fleet.name, cluster.namespace, tuple(made.objects)), list(made.warnings), None
+
+
+def _chart_image(cluster: Cluster) -> str | None:
+    """None where we may not look: then it is the chart's default."""
+    try:
+        return operator_image(cluster, cluster.namespace)
+    except RequestError:
+        return None
 
 
 def _fleet_name(asked: Asked) -> str:

@@ -16,7 +16,7 @@ def render(
     fleet: Annotated[Path | None, typer.Option(help="the fleet file, if it no longer lies where the plan says")] = None,
     name: Annotated[str | None, typer.Option(help="of the CameraFleet; the fleet file's when left out")] = None,
     namespace: Annotated[str, typer.Option(help="where the fleet is to run")] = "default",
-    image: Annotated[str | None, typer.Option(help="the image of camera pods; the chart's when left out")] = None,
+    image: Annotated[str | None, typer.Option(help="the image of camera pods; the chart's default when left out")] = None,
     catalogue: Annotated[Path | None, typer.Option(help="instance types, as they were planned with", metavar="FILE")] = None,
     weights_claim: Annotated[str | None, typer.Option(help="the PersistentVolumeClaim that holds weights")] = None,
     weights_image: Annotated[str | None, typer.Option(help="the image that holds weights")] = None,

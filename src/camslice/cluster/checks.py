@@ -39,6 +39,7 @@ from camslice.measure.checks import Check
 
 OLDEST, NEWEST = 33, 36
 """Minor versions of Kubernetes 1 that every object was checked against."""
+_OPERATOR = "app.kubernetes.io/name=camslice,app.kubernetes.io/component=operator"
 _LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 _LEASE_S = 60.0
 _OVERLAY_WORDS = ("ValidationSucceeded", "Ready")
@@ -174,9 +175,17 @@ def _schema(version: Mapping[str, Any]) -> Mapping[str, Any]:
     return schema
 
 
+def operator_image(cluster: Cluster, namespace: str) -> str | None:
+    """The image of the operator that the chart installed there: camera pods have the same unless somebody says otherwise. None
+    where none is seen. Raises ClusterError."""
+    for each in cluster.list(DEPLOYMENT, namespace, labels=_OPERATOR):
+        for container in each["spec"]["template"]["spec"]["containers"]:
+            return str(container["image"])
+    return None
+
+
 def _operator(cluster: Cluster, namespace: str, _needs: Needs) -> Iterator[Finding]:
-    labels = "app.kubernetes.io/name=camslice,app.kubernetes.io/component=operator"
-    deployed = list(cluster.list(DEPLOYMENT, namespace, labels=labels))
+    deployed = list(cluster.list(DEPLOYMENT, namespace, labels=_OPERATOR))
     if any((each.get("status") or {}).get("availableReplicas") for each in deployed):
         yield Finding(Check("operator", True, f"runs in namespace {namespace}"))
         return

@@ -7,6 +7,7 @@ comes from the server's own status or names the failure; credentials never stand
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections import Counter
@@ -113,7 +114,8 @@ def connect(kubeconfig: Path | None, context: str | None, namespace: str | None 
     try:
         found = KubeConfig.from_env() if kubeconfig is None else KubeConfig.from_file(kubeconfig)
     except (ConfigError, OSError):
-        raise ClusterError(f"{where}there is no such file, so no cluster is known; {advice}.") from None
+        missing = where or ("KUBECONFIG: " if os.environ.get("KUBECONFIG") else "~/.kube/config: ")
+        raise ClusterError(f"{missing}there is no such file, so no cluster is known; {advice}.") from None
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError):
         raise ClusterError(f"{where}this is no kubeconfig file; {advice}.") from None
     try:

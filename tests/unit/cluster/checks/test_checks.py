@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from camslice.cluster.checks import Finding, Needs, examine_cluster, missing
+from camslice.cluster.checks import Finding, Needs, examine_cluster, missing, operator_image
 from camslice.cluster.crds.definitions import definitions
 from tests.unit.cluster.kept_cluster import KeptCluster
 
@@ -66,6 +66,13 @@ def test_a_missing_operator_is_told_and_does_not_block(kept: KeptCluster) -> Non
     finding = found(kept)["operator"]
     assert (finding.check.ok, finding.blocks) == (False, False)
     assert "nothing makes pods" in finding.sentence
+
+
+def test_the_operators_image_is_that_of_its_deployment(kept: KeptCluster) -> None:
+    assert operator_image(kept.cluster, "elsewhere") is None
+    deployment = kept.objects["/apis/apps/v1/namespaces/video/deployments/operator"]
+    deployment["spec"] = {"template": {"spec": {"containers": [{"image": "registry.example/camslice:1"}]}}}
+    assert operator_image(kept.cluster, "video") == "registry.example/camslice:1"
 
 
 def test_kinds_of_an_older_camslice_are_told_by_the_key_they_lack(kept: KeptCluster) -> None:
