@@ -24,18 +24,16 @@ from camslice.video.capture_clock import CaptureTime
 from camslice.video.feed import CorruptPacketError
 from camslice.video.selection import Selector
 from camslice.video.sources.dependence import Dependence
+from camslice.video.sources.groups import Groups
 
 log = logging.getLogger(__name__)
 
 MAX_HELD_BYTES = 8_000_000
 MAX_HELD = 600
-_GROUPS_SEEN = 4
-"""The longest of so many groups of pictures tells how long the next will be: cameras keep to one length, encoders of films
-do not."""
 _MARGIN = 0.25
 """Of a frame interval: what time stamps may jitter."""
-_LONGER = 1.5
-"""A group of pictures that is longer than expected by this factor is a new setting of the camera."""
+_NEARLY = 1.025
+"""So much longer than the interval of due frames a group may be and still count as often enough."""
 _MOST_LOST = 8
 """Frames of one group that may get lost without an error, before packets and frames are taken not to match (fields, say)."""
 _MOST_INSIDE = 64
@@ -136,8 +134,7 @@ class Sieve(Generic[C, S]):
         self._last_dts: int | None = None
         self._shown_pts: int | None = None
         self._step = 0
-        self._fresh_pts: int | None = None
-        self._groups: deque[int] = deque(maxlen=_GROUPS_SEEN)
+        self._groups = Groups()
 
     def offer(self, packet: C, dependence: Dependence, selector: Selector) -> list[tuple[S, CaptureTime]]:
         """Take the next packet. Returns the due frames that came out. Raises CorruptPacketError before the first frame."""
@@ -213,8 +210,8 @@ class Sieve(Generic[C, S]):
         for picture in list(self._given.values()):
             self._lose(picture, selector)
         self._unasked.clear()
-        self._groups.clear()
-        self._newest_pts = self._last_dts = self._shown_pts = self._fresh_pts = None
+        self._groups.forget()
+        self._newest_pts = self._last_dts = self._shown_pts = None
         self._started = False
 
     def _note(self, picture: _Picture[C]) -> None:
@@ -225,13 +222,7 @@ class Sieve(Generic[C, S]):
         self._last_dts = picture.packet.dts
         if picture.fresh:
             self._lost = 0
-            if self._fresh_pts is not None:
-                length = picture.pts - self._fresh_pts
-                if length > 0:
-                    self._groups.append(length)
-                else:
-                    self._groups.clear()
-            self._fresh_pts = picture.pts
+            self._groups.begin(picture.pts)
 
     def _is_splice(self, picture: _Picture[C]) -> bool:
         dts = picture.packet.dts
@@ -259,14 +250,12 @@ class Sieve(Generic[C, S]):
         self._shown_pts = pts
 
     def _is_eligible(self, picture: _Picture[C], selector: Selector) -> bool:
-        if not self._key_frames or picture.fresh or not self._fresh_alone(selector):
-            return True
-        return self._fresh_pts is not None and picture.pts - self._fresh_pts > _LONGER * max(self._groups)
+        return picture.fresh or not self._fresh_alone(selector) or self._groups.overdue(picture.pts)
 
     def _fresh_alone(self, selector: Selector) -> bool:
-        """Whether fresh starts come often enough to be the only frames that are due."""
-        longest = max(self._groups, default=None)
-        return longest is not None and longest * self._tick_s <= selector.period_s * (1 + _MARGIN / 10)
+        """Whether fresh starts may be the only frames that are due, and come often enough."""
+        longest = self._groups.longest
+        return self._key_frames and longest is not None and longest * self._tick_s <= selector.period_s * _NEARLY
 
     def _leave_out(self, selector: Selector) -> None:
         if any(picture.needless for picture in self._held):
@@ -292,15 +281,13 @@ class Sieve(Generic[C, S]):
 
     def _may_wait(self, picture: _Picture[C], selector: Selector) -> bool:
         """Whether the picture may turn out needless, so that giving it to the decoder is to be put off."""
-        if picture.droppable and not picture.asked:
+        if self._patient or (picture.droppable and not picture.asked):
             return True
-        if self._patient:
-            return True
-        if not self._groups or self._fresh_pts is None or self._shown_pts is None or self._newest_pts is None:
+        expected = self._groups.next
+        if expected is None or self._shown_pts is None or self._newest_pts is None:
             return False
-        expected = self._fresh_pts + max(self._groups)
-        if self._key_frames and self._fresh_alone(selector):
-            return self._newest_pts <= self._fresh_pts + _LONGER * max(self._groups)
+        if self._fresh_alone(selector):
+            return not self._groups.overdue(self._newest_pts)
         if self._newest_pts > expected + self._step / 2:
             return False
         due = self._shown_pts + selector.seconds_to_due / self._tick_s
