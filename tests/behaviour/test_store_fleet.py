@@ -19,6 +19,7 @@ from camslice.events.store.batches import Run, frame_batch
 from camslice.events.store.database import open_database
 from camslice.events.store.retention import Limits
 from camslice.events.store.rows import RowWriter
+from camslice.events.store.schema import VERSION
 from camslice.events.store.sink import StoreSink
 from camslice.events.store.spool.place import SpoolPlace
 from camslice.events.store.tables import Tables
@@ -197,7 +198,7 @@ def test_many_pods_that_start_at_once_make_an_old_store_new_and_take_two_connect
     assert int(str(connections)) - 1 <= 16
     for sink in pods:
         sink.close()
-    assert server.query("SELECT version FROM camslice_schema") == [(2,)]
+    assert server.query("SELECT version FROM camslice_schema") == [(VERSION,)]
     assert stored(server, "run-of-version-1") == [0, 0, 1, 2, 3, 4, 5]
     assert server.query("SELECT count(*) FROM frames") == [(400 + 7,)]
 

@@ -1,4 +1,4 @@
-"""One JSON object per analysed frame, appended to a file.
+"""One JSON object per frame that was analysed, or whose detections were carried on, appended to a file.
 
 Lines are flushed twice a second and each flush is one write, so after a `kill -9` every line but perhaps the last is whole.
 A torn last line is closed with a newline when the file is next opened: it stays unreadable and spoils no other.
@@ -83,10 +83,13 @@ def encode(results: Sequence[FrameResult]) -> bytes:
     first = 0
     for result, times in zip(results, stages, strict=True):
         end = first + len(result.detections)
-        found = [
+        found: list[dict[str, object]] = [
             {"label": label, "confidence": confidence, "box": box}
             for label, confidence, box in zip(labels_of(result), confidences[first:end], boxes[first:end], strict=True)
         ]
+        if result.detections.carried is not None:
+            for index in np.flatnonzero(result.detections.carried).tolist():
+                found[index]["predicted"] = True
         lines.append(_JSON.encode(_frame(result, times, found)))
         first = end
     return ("\n".join(lines) + "\n").encode()
@@ -104,6 +107,7 @@ def _frame(result: FrameResult, times: list[float], found: list[dict[str, object
         "height": result.height,
         "model_sha256": result.model_sha256,
         "generation": result.generation,
+        "look": result.looked.value,
         "stages": dict(zip(StageTimes._fields, times, strict=True)),
         "detections": found,
     }

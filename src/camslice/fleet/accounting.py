@@ -18,6 +18,21 @@ class Fate(StrEnum):
     FAILED = "failed"
 
 
+class Looked(StrEnum):
+    """How a frame with known detections was looked at."""
+
+    FULL = "full"
+    REGIONS = "regions"
+    """Only what moves, or was found before, was analysed; the rest of its detections was carried on."""
+    PREDICTED = "predicted"
+    """Nothing of it was analysed: all of its detections were carried on."""
+
+    @property
+    def fate(self) -> Fate:
+        """What becomes of a frame that is looked at so."""
+        return Fate.PREDICTED if self is Looked.PREDICTED else Fate.ANALYSED
+
+
 @dataclass(frozen=True, slots=True)
 class FrameCounts:
     """Frames of one stream (or a sum of streams) by fate.
@@ -40,6 +55,11 @@ class FrameCounts:
     missed: int = 0
     skipped: int = 0
     regions: int = 0
+
+    @property
+    def in_full(self) -> int:
+        """Those of the analysed that were analysed whole."""
+        return self.analysed - self.regions
 
     @property
     def ended(self) -> int:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from camslice.fleet.accounting import Looked
 from camslice.fleet.types import CameraSpec, Pace, StreamKey
 from camslice.stream.boards import Boards
 from camslice.stream.child import Child
@@ -28,11 +29,13 @@ from camslice.stream.process_life import HUNG_S, ProcessLife
 from camslice.stream.results import FrameResult
 from camslice.stream.shm import SharedRegion
 from camslice.stream.topologies.sharing import PodPlan
+from camslice.stream.watching.look import Look
 from camslice.video.camera_state import CameraState
 
 log = logging.getLogger(__name__)
 
 _OUTBOX_BYTES_PER_STREAM = 128 << 10
+_LOOKED = {Look.FULL: Looked.FULL, Look.REGIONS: Looked.REGIONS, Look.CARRIED: Looked.PREDICTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,4 +263,5 @@ class PodLife(ProcessLife):
             record.stages,
             record.detections,
             info.labels,
+            _LOOKED[record.look],
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from camslice.fleet.accounting import Looked
 from camslice.fleet.stages import StageTimes
 from camslice.fleet.types import StreamKey
 from camslice.models.detections import Detections
@@ -19,10 +20,11 @@ GATE = StreamKey("gate", "people")
 YARD = StreamKey("yard", "people")
 
 
-def found(*boxes: tuple[float, float, float, float], class_id: int = 0) -> Detections:
+def found(*boxes: tuple[float, float, float, float], class_id: int = 0, carried: Sequence[bool] | None = None) -> Detections:
     count = len(boxes)
+    marks = None if carried is None else np.array(carried, np.bool_)
     confidence = np.linspace(0.9, 0.5, count).astype(np.float32)
-    return Detections(np.array(boxes, np.float32).reshape(-1, 4), confidence, np.full(count, class_id, np.int32))
+    return Detections(np.array(boxes, np.float32).reshape(-1, 4), confidence, np.full(count, class_id, np.int32), marks)
 
 
 def made(
@@ -34,6 +36,7 @@ def made(
     inference_ms: float = 20.0,
     sha256: str = "5e" * 32,
     labels: tuple[str, ...] = LABELS,
+    looked: Looked = Looked.FULL,
 ) -> FrameResult:
     return FrameResult(
         stream=stream,
@@ -47,6 +50,7 @@ def made(
         stages=StageTimes(5.0, 0.0, 1.5, 30.0, 0.0, inference_ms, 0.5, 37.0 + inference_ms),
         detections=Detections.none() if detections is None else detections,
         labels=labels,
+        looked=looked,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from camslice.events.jsonl import JsonlSink, encode
+from camslice.fleet.accounting import Looked
 from camslice.fleet.errors import StoreError
 from tests.unit.events.made import NOON_S, found, made, many
 
@@ -28,6 +29,7 @@ def test_a_line_says_everything_about_a_frame() -> None:
         "height": 576,
         "model_sha256": "5e" * 32,
         "generation": 3,
+        "look": "full",
         "stages": {
             "decode": 5.0,
             "gate": 0.0,
@@ -51,6 +53,15 @@ def test_each_frame_keeps_its_own_detections() -> None:
         [],
         [[5.0, 5.0, 6.0, 6.0]],
     ]
+
+
+def test_what_was_carried_on_is_marked_and_nothing_else_is() -> None:
+    some = found((1, 1, 2, 2), (3, 3, 4, 4), carried=[False, True])
+    all_of_them = found((5, 5, 6, 6), carried=[True])
+    results = [made(0, detections=some, looked=Looked.REGIONS), made(1, detections=all_of_them, looked=Looked.PREDICTED)]
+    lines = [json.loads(line) for line in encode(results).splitlines()]
+    assert [line["look"] for line in lines] == ["regions", "predicted"]
+    assert [[found.get("predicted") for found in line["detections"]] for line in lines] == [[None, True], [True]]
 
 
 def test_nothing_is_no_line() -> None:

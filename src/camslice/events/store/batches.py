@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from camslice.events.store.packing import pack_bins, pack_frames
+from camslice.events.store.packing import pack_bins, pack_carried, pack_frames
 from camslice.events.store.rollups import OpenMinute
-from camslice.fleet.accounting import FrameCounts
+from camslice.fleet.accounting import FrameCounts, Looked
 from camslice.fleet.types import StreamKey
 from camslice.stream.results import FrameResult
 
@@ -32,7 +32,8 @@ class Weights(NamedTuple):
 
 
 class FrameRow(NamedTuple):
-    """One analysed frame. `epoch` of its stream's placement, None where streams are not moved; `detections` packed."""
+    """One frame. `epoch` of its stream's placement, None where streams are not moved; `detections` packed, and `carried`
+    which of them were carried on."""
 
     stream: StreamKey
     epoch: int | None
@@ -44,6 +45,8 @@ class FrameRow(NamedTuple):
     weights: Weights
     generation: int
     detections: bytes | None
+    looked: Looked = Looked.FULL
+    carried: bytes | None = None
 
 
 class StageRow(NamedTuple):
@@ -100,6 +103,8 @@ def frame_batch(run: Run, placed: Sequence[tuple[FrameResult, int | None]]) -> F
             weights[result.model_sha256, id(result.labels)],
             result.generation,
             detections,
+            result.looked,
+            pack_carried(result.detections),
         )
         for (result, epoch), detections in zip(placed, packed, strict=True)
     ]

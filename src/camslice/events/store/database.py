@@ -90,6 +90,8 @@ class Database:
         self.backend = backend
         self.where = backend.where
         self.engine = backend.engine(writing=writing)
+        self.version = schema.VERSION
+        """That of its tables: an older one only where it is read as it is."""
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -120,7 +122,7 @@ def open_database(url: str, *, writing: bool, url_now: Callable[[], str] | None 
         raise StoreError(f"store {backend.where}: the PostgreSQL driver is missing; install camslice[postgres]") from None
     try:
         with database.begin() as connection:
-            _check_or_create(database, connection, writing=writing)
+            database.version = _check_or_create(database, connection, writing=writing)
     except SQLAlchemyError as error:
         database.close()
         kind = StoreAwayError if isinstance(error, OperationalError) else StoreError
@@ -157,36 +159,37 @@ def _shown(url: str) -> str:
     return f"{scheme}://..." if mark else redact(url)
 
 
-def _check_or_create(database: Database, connection: Connection, *, writing: bool) -> None:
+def _check_or_create(database: Database, connection: Connection, *, writing: bool) -> int:
+    """The version of the tables."""
     if writing:
         database.backend.lock_schema(connection)
     there = set(inspect(connection).get_table_names())
     ours = {table.name for table in schema.metadata.sorted_tables}
     if schema.camslice_schema.name in there:
-        _check_version(database, connection, writing=writing)
-    elif there & ours:
+        return _check_version(database, connection, writing=writing)
+    if there & ours:
         raise StoreError(
             f"store {database.where}: holds tables named {', '.join(sorted(there & ours))} that are not camslice's; "
             "use a database of its own"
         )
-    elif not writing:
+    if not writing:
         raise StoreError(f"store {database.where}: no results were ever stored there; check the URL")
-    else:
-        create(connection, *schema.metadata.sorted_tables)
-        connection.execute(database.backend.insert(schema.camslice_schema).values(version=schema.VERSION))
+    create(connection, *schema.metadata.sorted_tables)
+    connection.execute(database.backend.insert(schema.camslice_schema).values(version=schema.VERSION))
+    return schema.VERSION
 
 
-def _check_version(database: Database, connection: Connection, *, writing: bool) -> None:
+def _check_version(database: Database, connection: Connection, *, writing: bool) -> int:
     """Refuse what we do not understand; make new what is older and is to be written."""
-    versions = sorted(connection.scalars(select(schema.camslice_schema.c.version)))
+    versions: list[int] = sorted(connection.scalars(select(schema.camslice_schema.c.version)))
     if versions == [schema.VERSION] or (not writing and len(versions) == 1 and versions[0] in schema.READABLE):
-        return
+        return versions[0]
     if writing and len(versions) == 1 and can_migrate(versions[0]):
         migrate(connection, versions[0])
         logger.warning(
             "store %s: its tables were of version %d and are now of version %d", database.where, *versions, schema.VERSION
         )
-        return
+        return schema.VERSION
     found = ", ".join(map(str, versions)) or "none"
     raise StoreError(
         f"store {database.where}: its tables are of version {found} and this camslice writes version {schema.VERSION}; "

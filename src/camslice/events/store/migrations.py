@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, Table, update
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy import Column, Connection, Table, text, update
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from camslice.events.store import schema
 
@@ -39,4 +39,19 @@ def _know_placements(connection: Connection) -> None:
     create(connection, schema.placements, schema.upkeep)
 
 
-_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _know_placements}
+def _know_looks(connection: Connection) -> None:
+    """Version 3: how each frame was looked at. What was stored before was looked at in full, as the defaults say."""
+    for table, column in (
+        (schema.frames, schema.frames.c.look),
+        (schema.frames, schema.frames.c.carried),
+        (schema.minutes, schema.minutes.c.regions),
+    ):
+        _add(connection, table, column)
+
+
+def _add(connection: Connection, table: Table, column: Column[object]) -> None:
+    written = CreateColumn(column).compile(dialect=connection.dialect)
+    connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {written}"))
+
+
+_STEPS: Mapping[int, Callable[[Connection], None]] = {1: _know_placements, 2: _know_looks}

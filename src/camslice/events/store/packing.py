@@ -4,6 +4,8 @@ Detections of one frame: a byte `f`, then 12 bytes per detection, little-endian 
 confidence in units of 1/65535, class id. `f` is 3 (1/8 px) for pictures up to 8191 px, and one less for each doubling
 beyond. Five people are 61 bytes; as float32 boxes with float32 confidence and int32 class they would be 120, as JSON about 400.
 
+Which of them were carried on: a bit for each detection, the lowest of the first byte for the first.
+
 Histogram of one stage and minute: a byte `w`, the lowest bin that is not empty as uint16, then the distance of each bin that
 is not empty from the one before it (the first is 0), then their counts, as unsigned integers of `w` bytes, little-endian.
 """
@@ -59,6 +61,20 @@ def unpack_frame(packed: bytes | None) -> Detections:
     boxes = np.ldexp(values[:, :4].astype(np.float32), -packed[0])
     confidence = values[:, 4].astype(np.float32) / np.float32(_CONFIDENCE_STEPS)
     return Detections(boxes, confidence, values[:, 5].astype(np.int32))
+
+
+def pack_carried(found: Detections) -> bytes | None:
+    """Which detections were carried on; None when none was."""
+    if found.carried is None or not found.carried.any():
+        return None
+    return np.packbits(found.carried, bitorder="little").tobytes()
+
+
+def unpack_carried(packed: bytes | None, count: int) -> npt.NDArray[np.bool_] | None:
+    """bool [count], None when none was."""
+    if not packed:
+        return None
+    return np.unpackbits(np.frombuffer(packed, np.uint8), count=count, bitorder="little").astype(np.bool_)
 
 
 def pack_bins(counts: npt.NDArray[np.int64]) -> bytes:

@@ -6,18 +6,18 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Row, Select, Table, func, select
+from sqlalchemy import ColumnElement, Row, Select, Table, func, literal, null, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from camslice.events.store import schema
 from camslice.events.store.database import open_database
-from camslice.events.store.packing import unpack_frame, unpack_histogram
+from camslice.events.store.packing import unpack_carried, unpack_frame, unpack_histogram
 from camslice.events.store.sentences import sentence_about
-from camslice.fleet.accounting import FrameCounts
+from camslice.fleet.accounting import FrameCounts, Looked
 from camslice.fleet.errors import StoreError
 from camslice.fleet.histogram import Histogram
 from camslice.fleet.stages import StageTimes
@@ -29,7 +29,7 @@ _STAGE_NAMES = StageTimes._fields
 
 @dataclass(frozen=True, slots=True)
 class StoredFrame:
-    """One analysed frame. Times in UTC seconds; boxes in source pixels, to 1/8 px."""
+    """One frame. Times in UTC seconds; boxes in source pixels, to 1/8 px. `looked` says whether it was analysed, and how."""
 
     stream: StreamKey
     run: str
@@ -42,6 +42,7 @@ class StoredFrame:
     generation: int
     detections: Detections
     labels: tuple[str, ...]
+    looked: Looked = Looked.FULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,13 @@ class StoredResults:
         """The frames of a camera captured in [start_s, end_s), in order of capture; the first `limit` of them."""
         captured_us = schema.frames.c.captured_us
         wanted = (schema.cameras.c.name == camera, captured_us >= round(start_s * 1e6), captured_us < round(end_s * 1e6))
-        return [_stored_frame(row) for row in self._rows(_frames().where(*wanted).order_by(captured_us).limit(limit))]
+        return [_stored_frame(row) for row in self._rows(self._frames().where(*wanted).order_by(captured_us).limit(limit))]
 
     def latest(self) -> list[StoredFrame]:
         """The frame of each stream that was captured last, sorted by stream."""
         others = schema.frames.alias()
         last = select(func.max(others.c.captured_us)).where(others.c.stream_id == schema.streams.c.id)
-        rows = self._rows(_frames().where(schema.frames.c.captured_us == last.scalar_subquery()))
+        rows = self._rows(self._frames().where(schema.frames.c.captured_us == last.scalar_subquery()))
         by_stream = {frame.stream: frame for frame in sorted(map(_stored_frame, rows), key=lambda frame: frame.sequence)}
         return [by_stream[stream] for stream in sorted(by_stream)]
 
@@ -102,12 +103,12 @@ class StoredResults:
         counts: dict[tuple[int, StreamKey], FrameCounts] = {}
         detections: dict[tuple[int, StreamKey], Counter[str]] = {}
         stages: dict[tuple[int, StreamKey], dict[str, Histogram]] = {}
-        for row in self._rows(_of_minutes(schema.minutes, camera, start_s, end_s)):
+        for row in self._rows(self._of_minutes(schema.minutes, camera, start_s, end_s)):
             key = (row.minute, StreamKey(camera, row.stream_model))
             grown = FrameCounts(**{name: getattr(row, name) for name in schema.COUNTED})
             counts[key] = counts.get(key, FrameCounts()) + grown
             detections.setdefault(key, Counter()).update(json.loads(row.detections))
-        for row in self._rows(_of_minutes(schema.minute_stages, camera, start_s, end_s)):
+        for row in self._rows(self._of_minutes(schema.minute_stages, camera, start_s, end_s)):
             of_minute = stages.setdefault((row.minute, StreamKey(camera, row.stream_model)), {})
             histogram = unpack_histogram(row.bins, row.sum_ms, row.max_ms)
             of_minute.setdefault(_STAGE_NAMES[row.stage], Histogram()).merge(histogram)
@@ -115,6 +116,45 @@ class StoredResults:
             Minute(stream, 60.0 * minute, counts[minute, stream], detections[minute, stream], stages.get((minute, stream), {}))
             for minute, stream in sorted(counts)
         ]
+
+    def _frames(self) -> Select[tuple[object, ...]]:
+        """Frames with the words that their numbers stand for."""
+        return (
+            select(
+                schema.cameras.c.name.label("camera"),
+                schema.streams.c.model.label("stream_model"),
+                schema.runs.c.name.label("run"),
+                schema.models.c.sha256,
+                schema.models.c.labels,
+                *self._columns(schema.frames),
+            )
+            .select_from(schema.frames)
+            .join(schema.streams, schema.streams.c.id == schema.frames.c.stream_id)
+            .join(schema.cameras, schema.cameras.c.id == schema.streams.c.camera_id)
+            .join(schema.runs, schema.runs.c.id == schema.frames.c.run_id)
+            .join(schema.models, schema.models.c.id == schema.frames.c.model_id)
+        )
+
+    def _of_minutes(self, table: Table, camera: str, start_s: float, end_s: float) -> Select[tuple[object, ...]]:
+        """Rows of a table of roll-ups, with the model of their stream."""
+        return (
+            select(schema.streams.c.model.label("stream_model"), *self._columns(table))
+            .select_from(table)
+            .join(schema.streams, schema.streams.c.id == table.c.stream_id)
+            .join(schema.cameras, schema.cameras.c.id == schema.streams.c.camera_id)
+            .where(schema.cameras.c.name == camera)
+            .where(table.c.minute >= math.ceil(start_s / 60), table.c.minute < math.ceil(end_s / 60))
+        )
+
+    def _columns(self, table: Table) -> list[ColumnElement[object]]:
+        """Its columns; in place of those that an older store lacks, what is true of what it holds."""
+        if self._database.version < schema.LOOKED_SINCE:  # a writer may have made it new since it was opened
+            (row,) = self._rows(select(schema.camslice_schema.c.version))
+            self._database.version = row.version
+        if self._database.version >= schema.LOOKED_SINCE:
+            return list(table.columns)
+        instead = {"look": literal(0), "carried": null(), "regions": literal(0)}
+        return [instead[column.name].label(column.name) if column.name in instead else column for column in table.columns]
 
     def _rows(self, query: Select[tuple[object, ...]]) -> Sequence[Row[tuple[object, ...]]]:
         try:
@@ -124,26 +164,8 @@ class StoredResults:
             raise StoreError(f"store {sentence_about(error, self._database.where)}") from None
 
 
-def _frames() -> Select[tuple[object, ...]]:
-    """Frames with the words that their numbers stand for."""
-    return (
-        select(
-            schema.cameras.c.name.label("camera"),
-            schema.streams.c.model.label("stream_model"),
-            schema.runs.c.name.label("run"),
-            schema.models.c.sha256,
-            schema.models.c.labels,
-            schema.frames,
-        )
-        .select_from(schema.frames)
-        .join(schema.streams, schema.streams.c.id == schema.frames.c.stream_id)
-        .join(schema.cameras, schema.cameras.c.id == schema.streams.c.camera_id)
-        .join(schema.runs, schema.runs.c.id == schema.frames.c.run_id)
-        .join(schema.models, schema.models.c.id == schema.frames.c.model_id)
-    )
-
-
 def _stored_frame(row: Row[tuple[object, ...]]) -> StoredFrame:
+    found = unpack_frame(row.detections)
     return StoredFrame(
         stream=StreamKey(row.camera, row.stream_model),
         run=row.run,
@@ -154,17 +176,7 @@ def _stored_frame(row: Row[tuple[object, ...]]) -> StoredFrame:
         height=row.height,
         model_sha256=row.sha256,
         generation=row.generation,
-        detections=unpack_frame(row.detections),
+        detections=replace(found, carried=unpack_carried(row.carried, len(found))),
         labels=tuple(json.loads(row.labels)),
-    )
-
-
-def _of_minutes(table: Table, camera: str, start_s: float, end_s: float) -> Select[tuple[object, ...]]:
-    """Rows of a table of roll-ups, with the model of their stream."""
-    return (
-        select(schema.streams.c.model.label("stream_model"), table)
-        .join(schema.streams, schema.streams.c.id == table.c.stream_id)
-        .join(schema.cameras, schema.cameras.c.id == schema.streams.c.camera_id)
-        .where(schema.cameras.c.name == camera)
-        .where(table.c.minute >= math.ceil(start_s / 60), table.c.minute < math.ceil(end_s / 60))
+        looked=schema.LOOKS[row.look],
     )

@@ -1,5 +1,7 @@
 """Minute roll-ups while they grow: counts by fate, detections by label and stage times of each stream and minute.
 
+Times are of all frames with known detections, detections of the analysed ones: what was only carried on is not counted again.
+
 A minute stays open while it is one of the few that its stream touched last, and is written again, whole, each time it has
 grown. So writing it is idempotent, and a write that failed is simply done again. Nothing here knows a database.
 """
@@ -14,7 +16,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from camslice.fleet.accounting import FrameCounts
+from camslice.fleet.accounting import Fate, FrameCounts
 from camslice.fleet.histogram import Histogram
 from camslice.fleet.stages import StageTimes
 from camslice.fleet.types import StreamKey
@@ -52,7 +54,8 @@ class OpenMinute:
     def fold(self) -> None:
         """Count the results that wait: for many at once this costs a tenth of one by one."""
         self.times_ms = np.concatenate([self.times_ms, np.array([result.stages for result in self.waiting], np.float64)])
-        for labels, results in groupby(self.waiting, lambda result: result.labels):
+        analysed = (result for result in self.waiting if result.looked.fate is Fate.ANALYSED)
+        for labels, results in groupby(analysed, lambda result: result.labels):
             counts = np.bincount(np.concatenate([result.detections.class_id for result in results]))
             for class_id in np.flatnonzero(counts).tolist():
                 self.detections[label_of(class_id, labels)] += int(counts[class_id])

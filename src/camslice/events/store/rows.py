@@ -14,6 +14,7 @@ from camslice.events.store.placements import Admitted, Placements
 from camslice.fleet.types import StreamKey
 
 _MOST_RUNS_KNOWN = 16
+_LOOK_NUMBERS = {looked: number for number, looked in enumerate(schema.LOOKS)}
 
 
 class RowWriter:
@@ -63,6 +64,8 @@ class RowWriter:
                 self._model_id(connection, row),
                 row.generation,
                 row.detections,
+                _LOOK_NUMBERS[row.looked],
+                row.carried,
             )
             for row in admitted.rows
         ]

@@ -1,9 +1,10 @@
 """The tables, and which version of them this is.
 
-One row in `frames` is one analysed frame. Frames in which nothing was found have a row too, without detections: that a camera
-looked and saw nothing is what tells an empty yard from a blind camera, and dwell, "last seen" and recall are wrong
-without it. Such a row takes about 70 bytes in SQLite with its place in the index, so that 20 cameras at 5 frames/s (8.6 million
-frames a day) take about 0.6 GB a day, and 12 bytes more for each detection; `keep_mb` bounds it whatever happens.
+One row in `frames` is one frame that was analysed, or whose detections were carried on (`look`). Frames in which nothing was
+found have a row too, without detections: that a camera looked and saw nothing is what tells an empty yard from a blind camera,
+and dwell, "last seen" and recall are wrong without it. Such a row takes about 70 bytes in SQLite with its place in the index,
+so that 20 cameras at 5 frames/s (8.6 million frames a day) take about 0.6 GB a day, and 12 bytes more for each detection;
+`keep_mb` bounds it whatever happens.
 
 A frame is identified by (stream, run, sequence), so a result that is written twice is there once. `run` is one life of the
 supervisor. Picture size, model and generation stand in every row: they may change from one frame to the next, and SQLite's
@@ -32,14 +33,20 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from camslice.fleet.accounting import FrameCounts
+from camslice.fleet.accounting import FrameCounts, Looked
 
-VERSION = 2
-READABLE = frozenset({1, 2})
-"""Versions whose tables can be read as they are. `migrations` makes older ones new when a writer opens them."""
-COUNTED = tuple(name for name in FrameCounts.__dataclass_fields__ if name not in ("skipped", "regions"))
-"""The columns of `minutes` that are named as the fields of FrameCounts are. What was left out before the decoder, or of a
-frame, is not kept."""
+VERSION = 3
+READABLE = frozenset({1, 2, 3})
+"""Versions whose tables can be read. `migrations` makes older ones new when a writer opens them."""
+LOOKED_SINCE = 3
+"""The version since which it is told how a frame was looked at."""
+COUNTED = tuple(name for name in FrameCounts.__dataclass_fields__ if name != "skipped")
+"""The columns of `minutes` named as the fields of FrameCounts are. What was left out before the decoder is not kept."""
+LOOKS = tuple(Looked)
+"""What the numbers in `look` stand for."""
+
+_ZERO = {"regions": "0"}
+"""What an older camslice that still writes does not know of."""
 
 metadata = MetaData()
 
@@ -86,6 +93,8 @@ frames = Table(
     Column("model_id", Integer, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("detections", LargeBinary, doc="packed, see store.packing; NULL when nothing was found"),
+    Column("look", SmallInteger, nullable=False, server_default="0", doc="place in LOOKS"),
+    Column("carried", LargeBinary, doc="which detections were carried on, see store.packing; NULL when none was"),
     Index("frames_by_time", "stream_id", "captured_us"),
     sqlite_with_rowid=False,
 )
@@ -96,7 +105,7 @@ minutes = Table(
     Column("minute", Integer, primary_key=True, autoincrement=False),
     Column("stream_id", Integer, primary_key=True, autoincrement=False),
     Column("run_id", Integer, primary_key=True, autoincrement=False),
-    *(Column(name, BigInteger, nullable=False) for name in COUNTED),
+    *(Column(name, BigInteger, nullable=False, server_default=_ZERO.get(name)) for name in COUNTED),
     Column("detections", Text, nullable=False, doc="JSON object: label to count"),
     sqlite_with_rowid=False,
 )

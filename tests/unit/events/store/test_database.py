@@ -54,7 +54,7 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "results.db") as connection:
         connection.execute("UPDATE camslice_schema SET version = 99")
     for writing in (True, False):
-        with pytest.raises(StoreError, match="its tables are of version 99 and this camslice writes version 2; use another"):
+        with pytest.raises(StoreError, match="its tables are of version 99 and this camslice writes version 3; use another"):
             open_database(url, writing=writing)
 
 
@@ -82,6 +82,6 @@ def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     for _ in range(2):
         open_database(url, writing=True).close()
     with sqlite3.connect(tmp_path / "results.db") as connection:
-        assert connection.execute("SELECT version FROM camslice_schema").fetchall() == [(2,)]
+        assert connection.execute("SELECT version FROM camslice_schema").fetchall() == [(3,)]
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)

@@ -7,10 +7,10 @@ import pytest
 
 from camslice.events.store.queries import StoredResults
 from camslice.events.store.sink import StoreSink
-from camslice.fleet.accounting import FrameCounts
+from camslice.fleet.accounting import FrameCounts, Looked
 from camslice.fleet.errors import StoreError
 from camslice.fleet.types import StreamKey
-from tests.unit.events.made import GATE, NOON_S, YARD, made, many
+from tests.unit.events.made import GATE, NOON_S, YARD, found, made, many
 
 CARS = StreamKey("gate", "cars")
 
@@ -67,6 +67,33 @@ def test_minutes_add_up_runs(results: StoredResults) -> None:
 def test_minutes_are_those_that_begin_in_the_span(results: StoredResults) -> None:
     assert [m.start_s - NOON_S for m in results.minutes("gate", NOON_S + 1, NOON_S + 120) if m.stream == GATE] == [60]
     assert results.minutes("nobody", 0, 4e9) == []
+
+
+def test_how_a_frame_was_looked_at_comes_back_with_the_marks_of_what_was_carried_on(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/looks.db"
+    nine = [(float(n), 0.0, n + 1.0, 1.0) for n in range(9)]
+    marks = [n in (0, 8) for n in range(9)]
+    offered = [
+        made(0, detections=found((1, 1, 2, 2))),
+        made(1, detections=found(*nine, carried=marks), looked=Looked.REGIONS),
+        made(2, detections=found((1, 1, 2, 2), carried=[True]), looked=Looked.PREDICTED),
+        made(3, looked=Looked.PREDICTED),
+    ]
+    sink = StoreSink(url, 36500.0, 4096.0, "run", clock=lambda: NOON_S)
+    sink.offer(offered)
+    sink.counts({GATE: FrameCounts(captured=4, analysed=2, predicted=2, regions=1)}, NOON_S + 1)
+    sink.close()
+    with StoredResults(url) as opened:
+        frames = opened.detections_between("gate", 0, 4e9)
+        (minute,) = opened.minutes("gate", NOON_S, NOON_S + 60)
+    assert [frame.looked for frame in frames] == [frame.looked for frame in offered]
+    assert [None if frame.detections.carried is None else frame.detections.carried.tolist() for frame in frames] == [
+        None,
+        marks,
+        [True],
+        None,
+    ]
+    assert (minute.frames.analysed, minute.frames.predicted, minute.frames.regions) == (2, 2, 1)
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camslice.events.store.rollups import OPEN_MINUTES, OpenMinute, Rollups
-from camslice.fleet.accounting import FrameCounts, total_of
+from camslice.fleet.accounting import FrameCounts, Looked, total_of
 from camslice.fleet.stages import StageTimes
 from tests.unit.events.made import GATE, NOON_S, YARD, found, made, many
 
@@ -40,6 +40,16 @@ def test_detections_count_by_the_labels_of_their_own_model() -> None:
     rollups.add_results([made(0, detections=one), made(1, detections=one, labels=("dog", "cat")), made(2, detections=one)])
     (minute,) = rollups.grown()
     assert minute.detections == {"bicycle": 2, "cat": 1}
+
+
+def test_what_was_only_carried_on_is_timed_and_not_counted_again() -> None:
+    rollups = Rollups()
+    one = found((0, 0, 1, 1))
+    rollups.add_results([made(0, detections=one), made(1, detections=one, looked=Looked.PREDICTED)])
+    rollups.add_results([made(2, detections=one, looked=Looked.REGIONS)])
+    (minute,) = rollups.grown()
+    assert minute.detections == {"person": 2}
+    assert len(minute.times_ms) == 3
 
 
 def test_a_minute_is_written_again_only_when_it_has_grown() -> None:

@@ -1,7 +1,9 @@
 """Batches as bytes, and back: what stands in a record of the spool.
 
 Frames: the length of a header (uint32, little-endian), the header in JSON (run, streams, weights), a row of fixed size for each
-frame, then all packed detections one after the other. Minutes: JSON, with histograms in base 64; there are few.
+frame, then all packed detections one after the other. Where not every frame was looked at in full, the header also has `looks`,
+a letter for each row, and `carried`, by row the packed marks of what was carried on. Minutes: JSON, with histograms in base 64;
+there are few.
 """
 
 from __future__ import annotations
@@ -15,13 +17,15 @@ from typing import Any
 import numpy as np
 
 from camslice.events.store.batches import FrameBatch, FrameRow, MinuteBatch, MinuteRow, Run, StageRow, Weights
-from camslice.fleet.accounting import FrameCounts
+from camslice.fleet.accounting import FrameCounts, Looked
 from camslice.fleet.types import StreamKey
 
 FRAMES, MINUTES = 1, 2
 _LENGTH = struct.Struct("<I")
 _ABSENT = np.iinfo(np.int64).min
 _NOTHING = -1
+_LETTERS = {Looked.FULL: "f", Looked.REGIONS: "r", Looked.PREDICTED: "p"}
+_LOOKED = {letter: looked for looked, letter in _LETTERS.items()}
 _ROW = np.dtype(
     [
         ("stream", "<u2"),
@@ -60,9 +64,18 @@ def encode_frames(batch: FrameBatch) -> bytes:
         ],
         _ROW,
     )
-    header = json.dumps(
-        {"run": batch.run, "streams": [[s.camera, s.model] for s in streams], "weights": list(weights), "rows": len(rows)}
-    ).encode()
+    told: dict[str, object] = {
+        "run": batch.run,
+        "streams": [[s.camera, s.model] for s in streams],
+        "weights": list(weights),
+        "rows": len(rows),
+    }
+    if any(row.looked is not Looked.FULL for row in batch.rows):
+        told["looks"] = "".join(_LETTERS[row.looked] for row in batch.rows)
+    carried = {index: row.carried.hex() for index, row in enumerate(batch.rows) if row.carried is not None}
+    if carried:
+        told["carried"] = carried
+    header = json.dumps(told).encode()
     found = (row.detections for row in batch.rows if row.detections is not None)
     return b"".join((_LENGTH.pack(len(header)), header, rows.tobytes(), *found))
 
@@ -75,8 +88,11 @@ def decode_frames(payload: bytes) -> FrameBatch:
     weights = [Weights(sha256, tuple(labels)) for sha256, labels in header["weights"]]
     rows = np.frombuffer(payload, _ROW, header["rows"], _LENGTH.size + length)
     at = _LENGTH.size + length + rows.nbytes
+    looks = header.get("looks") or _LETTERS[Looked.FULL] * len(rows)
+    marks = {int(index): bytes.fromhex(each) for index, each in header.get("carried", {}).items()}
     decoded = []
-    for stream, weight, epoch, sequence, captured_us, pts_us, width, height, generation, size in rows.tolist():
+    for index, values in enumerate(rows.tolist()):
+        stream, weight, epoch, sequence, captured_us, pts_us, width, height, generation, size = values
         detections = None if size == _NOTHING else payload[at : at + size]
         at += max(size, 0)
         decoded.append(
@@ -91,6 +107,8 @@ def decode_frames(payload: bytes) -> FrameBatch:
                 weights[weight],
                 generation,
                 detections,
+                _LOOKED[looks[index]],
+                marks.get(index),
             )
         )
     return FrameBatch(Run(*header["run"]), decoded)
