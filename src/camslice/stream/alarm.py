@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 
 class Alarm:
@@ -33,4 +36,7 @@ class Alarm:
                 while self._at_ns is None or (left_ns := self._at_ns - time.monotonic_ns()) > 0:
                     self._changed.wait(None if self._at_ns is None else left_ns / 1e9)
                 self._at_ns = None
-            self._ring()
+            try:
+                self._ring()
+            except Exception:  # the alarm must ring again, whatever was wrong with what it rang for
+                log.exception("what was to be done at an instant went wrong")

@@ -122,10 +122,10 @@ class Scheduler:
     def pulse(self) -> Pulse:
         """How the work goes on. For one thread."""
         with self._lock:
-            earliest_ns = self._queue.earliest_deadline_ns()  # regions may wait for company, but no longer than that
-            waiting = self.has_model and (
-                self._waiting_whole + len(self._held) > 0 or (earliest_ns is not None and earliest_ns < self._clock_ns())
-            )
+            earliest_ns = self._earliest_deadline_ns()  # regions may wait for company, but no longer than that
+            overdue = earliest_ns is not None and earliest_ns < self._clock_ns()
+            may_wait = self._attention is not None and self._latency_ns is not None and not self._full_frame_waits()
+            waiting = self.has_model and (overdue if may_wait else bool(len(self._queue) or self._held))
             return self._batches.pulse(self._clock_ns(), self._service.expected_ns, waiting=waiting)
 
     def give_up(self) -> LoadedModel | None:
@@ -133,8 +133,7 @@ class Scheduler:
         with self._lock:
             before, self._model = self._model, None
             self._broken = True
-            for request in self._everything_waiting():
-                self._drop(request, Fate.FAILED)
+            self._fail_waiting()
             for room in self._rooms.values():
                 room.notify()
         return before
@@ -159,7 +158,12 @@ class Scheduler:
             self._closing -= 1
             for request in self._queue.drain(row):
                 self._leave_queue(request)
-                self._ledger.ended(request.row, request.handle, Fate.FAILED)
+                self._drop(request, Fate.FAILED)
+            held = [part.request for part in self._held if part.request.row == row and not part.request.over]
+            self._held = deque(part for part in self._held if part.request.row != row)
+            for request in dict.fromkeys(held):
+                self._drop(request, Fate.FAILED)
+                self._leave([request])
             if self._at_work[row]:
                 return False
             self._queue.close(row)
@@ -193,7 +197,7 @@ class Scheduler:
         with self._lock:
             request.handle = self._ledger.captured(row)
             if self._broken:
-                self._ledger.ended(row, request.handle, Fate.FAILED)
+                self._drop(request, Fate.FAILED)
                 return
             if request.look in (Look.CARRIED, Look.GATED):
                 self._pass(request)
@@ -208,13 +212,14 @@ class Scheduler:
             self._wait_until_done(row, stopping)
 
     def _decide(self, request: Request, sight: Sight | None) -> None:
-        model = self._model
-        if self._attention is None or sight is None or model is None:
+        if self._attention is None or sight is None:
             return
-        region, stamp = request.region, request.frame.stamp
-        scale = model.engine.fit(region).width / region.width
+        model, region, stamp = self._model, request.region, request.frame.stamp
+        scale = 1.0 if model is None else model.engine.fit(region).width / region.width
         size = (region.width, region.height)
         request.decision = self._attention.decide(request.row, sight, stamp.captured_ns / 1e9, size, scale)
+        if model is None:  # at which scale it will be seen nobody knows; what moved must be known all the same
+            request.look_in_full()
         request.area = region_area(request.regions, scale * self._attention.scale)
 
     def _pass(self, request: Request) -> None:
@@ -241,6 +246,8 @@ class Scheduler:
         self._ledger.ended(request.row, request.handle, fate)
         if self._attention is not None:
             self._attention.lost(request)
+        if self._closing:
+            self._left.notify_all()
 
     def _wait_until_done(self, row: int, stopping: threading.Event) -> None:
         while not stopping.is_set():
@@ -278,6 +285,8 @@ class Scheduler:
             if left:
                 with self._lock:
                     self._held.extendleft(reversed(left))
+                    if self._broken:  # meanwhile
+                        self._fail_waiting()
             self._start(model, batch, sheet)
 
     def _better_waits(self, model: LoadedModel) -> bool:
@@ -286,17 +295,27 @@ class Scheduler:
             return False
         with self._lock:
             info = model.engine.info
-            filled = self._waiting_area >= FILLED * info.input_width * info.input_height
-            if filled or self._waiting_whole or self._held:
+            area = self._waiting_area + sum(part.request.area for part in self._held)
+            earliest_ns = self._earliest_deadline_ns()
+            if earliest_ns is None or self._full_frame_waits() or area >= FILLED * info.input_width * info.input_height:
                 return False
-            earliest_ns = self._queue.earliest_deadline_ns()
-            if earliest_ns is None:
-                return False
-            leaves_ns = earliest_ns - round((1 - _PATIENCE) * self._latency_ns)
+            leaves_ns = earliest_ns - round(max((1 - _PATIENCE) * self._latency_ns, self._service.expected_ns))
         if self._clock_ns() >= leaves_ns:
             return False
         self._alarm.set(leaves_ns)
         return True
+
+    def _full_frame_waits(self) -> bool:
+        """Lock is held."""
+        return self._waiting_whole > 0 or any(part.whole for part in self._held)
+
+    def _earliest_deadline_ns(self) -> int | None:
+        """Of what waits, and of what was put back. Lock is held."""
+        if self._latency_ns is None:
+            return None
+        held = [part.request.frame.stamp.captured_ns + self._latency_ns for part in self._held if not part.request.over]
+        queued = self._queue.earliest_deadline_ns()
+        return min(held if queued is None else [queued, *held], default=None)
 
     def _take(self, composer: Composer) -> bool:
         """The next requests, as many as find room; those gone stale on the way meet their fate here. Lock is held.
@@ -314,6 +333,7 @@ class Scheduler:
             if self._latency_ns is not None and is_stale(
                 now_ns, request.frame.stamp.captured_ns + self._latency_ns, service_ns
             ):
+                self._service.doubt()
                 self._drop(request, Fate.STALE)
                 self._leave([request])
             elif composer.add(part):
@@ -361,22 +381,16 @@ class Scheduler:
 
     def _scale(self, model: LoadedModel, batch: Batch, sheet: Sheet, now_ns: int) -> Sheet:
         """Scale every piece into its slot. A picture that cannot be scaled fails alone: that is no fault of the model."""
-        for request in sheet.requests:
-            if not self._preview(request, now_ns):
-                return self._scale(model, batch, self._broken_off(sheet, request), now_ns)
-        for index, pieces in enumerate(sheet.slots):
-            if pieces[0].part.whole:
-                slot = batch.slot_for(index, pieces[0].letterbox)
-            else:
-                slot = batch.slot_for(index, whole_slot(model.engine.info.input_width, model.engine.info.input_height))
-                fill(slot)
-            for piece in pieces:
-                try:
-                    piece.part.request.frame.picture.scale_into(slot, piece.letterbox)
-                except Exception as error:  # noqa: BLE001 (one bad picture fails alone, counted and logged)
-                    log.warning("a frame could not be scaled: %s", error)
-                    return self._scale(model, batch, self._broken_off(sheet, piece.part.request), now_ns)
-        return sheet
+        # An audited frame comes here twice, and is shown with its full part.
+        shown = [part.request for part in sheet.parts if part.whole is part.request.whole]
+        broken = [request for request in shown if not self._preview(request, now_ns)]
+        while True:
+            if broken:
+                self._end(broken, Fate.FAILED)
+                sheet = sheet.without(broken)
+            broken = self._draw(model, batch, sheet)
+            if not broken:
+                return sheet
 
     def _preview(self, request: Request, now_ns: int) -> bool:
         try:
@@ -386,9 +400,25 @@ class Scheduler:
             return False
         return True
 
-    def _broken_off(self, sheet: Sheet, broken: Request) -> Sheet:
-        self._end([broken], Fate.FAILED)
-        return sheet.without(broken)
+    def _draw(self, model: LoadedModel, batch: Batch, sheet: Sheet) -> list[Request]:
+        """Returns the frames that cannot be drawn: without them, slots may lie elsewhere."""
+        broken: list[Request] = []
+        for index, pieces in enumerate(sheet.slots):
+            if pieces[0].part.whole:
+                slot = batch.slot_for(index, pieces[0].letterbox)
+            else:
+                slot = batch.slot_for(index, whole_slot(model.engine.info.input_width, model.engine.info.input_height))
+                fill(slot)
+            for piece in pieces:
+                request = piece.part.request
+                if request in broken:
+                    continue
+                try:
+                    request.frame.picture.scale_into(slot, piece.letterbox)
+                except Exception as error:  # noqa: BLE001 (one bad picture fails alone, counted and logged)
+                    log.warning("a frame could not be scaled: %s", error)
+                    broken.append(request)
+        return broken
 
     def _finish(
         self,
@@ -460,15 +490,14 @@ class Scheduler:
         with self._lock:
             self._errors_in_a_row += 1
             requests = [request for request in requests if not request.over]
-            failed = list(requests)
+            for request in requests:
+                self._drop(request, Fate.FAILED)
+            self._leave(requests)
             if self._errors_in_a_row >= ERRORS_IN_A_ROW and not self._broken:
                 self._broken = True
                 reason = f"stopped after {ERRORS_IN_A_ROW} errors in a row: {error}"
             if self._broken:
-                failed += [request for request in self._everything_waiting() if request not in requests]
-            for request in failed:
-                self._drop(request, Fate.FAILED)
-            self._leave(requests)
+                self._fail_waiting()
         if reason:
             self._on_stopped(model.number, reason)
 
@@ -485,18 +514,19 @@ class Scheduler:
             return None
         return min(request.frame.stamp.captured_ns for request in requests) + self._latency_ns
 
-    def _everything_waiting(self) -> list[Request]:
-        """Take out what waits, and what was put back. Lock is held."""
-        requests: list[Request] = []
+    def _fail_waiting(self) -> None:
+        """What waits, and what was put back, fails. Lock is held."""
+        waiting: list[Request] = []
         while len(self._queue):
             request, stale = self._queue.take(0, 0)
-            requests += stale if request is None else [*stale, request]
-        for request in requests:
-            self._leave_queue(request)
+            waiting += stale if request is None else [*stale, request]
         held = list(dict.fromkeys(part.request for part in self._held if not part.request.over))
         self._held.clear()
+        for request in waiting:
+            self._leave_queue(request)
+        for request in waiting + held:
+            self._drop(request, Fate.FAILED)
         self._leave(held)
-        return requests + held
 
     def _leave(self, requests: Sequence[Request]) -> None:
         """These requests are no longer at work. Lock is held."""

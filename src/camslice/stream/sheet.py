@@ -39,10 +39,10 @@ class Sheet:
         """The frames that lie in it."""
         return list(dict.fromkeys(part.request for part in self.parts))
 
-    def without(self, broken: Request) -> Sheet:
-        """What is left when a frame turned out to be broken: slots with nothing in them go."""
-        slots = [[piece for piece in slot if piece.part.request is not broken] for slot in self.slots]
-        return Sheet([slot for slot in slots if slot], [part for part in self.parts if part.request is not broken])
+    def without(self, broken: Sequence[Request]) -> Sheet:
+        """What is left when frames turned out to be broken: slots with nothing in them go."""
+        slots = [[piece for piece in slot if piece.part.request not in broken] for slot in self.slots]
+        return Sheet([slot for slot in slots if slot], [part for part in self.parts if part.request not in broken])
 
     def answer(self, found: Sequence[Detections]) -> None:
         """Give each request its detections, from `found` in pixels of each slot."""
@@ -67,8 +67,8 @@ class Composer:
         self._engine = engine
         self._limit = limit
         self._scale = scale
-        self._whole: list[Part] = []
-        self._in_regions: list[Part] = []
+        self._parts: list[Part] = []
+        self._whole = 0
         self._area = 0.0
         info = engine.info
         self._canvas_area = info.input_width * info.input_height * FILLED
@@ -76,39 +76,48 @@ class Composer:
     @property
     def full(self) -> bool:
         """Whether no other part is likely to find room."""
-        return len(self._whole) * self._canvas_area + self._area >= self._limit * self._canvas_area
+        return self._whole * self._canvas_area + self._area >= self._limit * self._canvas_area
 
     def add(self, part: Part) -> bool:
         """Take a part in; False when there is no room for it. The first one finds room whatever its size."""
         if part.whole:
-            if len(self._whole) + self._canvases(self._area) >= self._limit:
+            if self._whole + self._canvases(self._area) >= self._limit:
                 return False
-            self._whole.append(part)
+            self._parts.append(part)
+            self._whole += 1
             return True
         area = self._area + region_area(part.request.regions, self._at(part.request))
-        if len(self._whole) + self._canvases(area) > self._limit and (self._whole or self._in_regions):
+        if self._whole + self._canvases(area) > self._limit and self._parts:
             return False
-        self._in_regions.append(part)
+        self._parts.append(part)
         self._area = area
         return True
 
     def compose(self) -> tuple[Sheet, list[Part]]:
-        """Lay everything out. Returns the sheet, and the parts that found no room after all."""
-        slots = [[self._full_frame(part)] for part in self._whole]
+        """Lay everything out. Returns the sheet, and the parts that found no room after all, in the order in which they came.
+
+        The one that came first is always in the sheet: it may not be put off for ever.
+        """
+        slots = [[self._full_frame(part)] for part in self._parts if part.whole]
         left: list[Part] = []
-        waiting = self._in_regions
+        waiting = [part for part in self._parts if not part.whole]
         while waiting:
             colour = waiting[0].request.frame.picture.colour
             group = [part for part in waiting if part.request.frame.picture.colour == colour]
             waiting = [part for part in waiting if part.request.frame.picture.colour != colour]
             left += self._lay_out(slots, group)
-        taken = [part for part in (*self._whole, *self._in_regions) if part not in left]
-        if not taken:  # what is alone and has no room even so
-            alone = left.pop(0)
-            alone.request.look_in_full()
-            part = Part(alone.request, whole=True)
-            return Sheet([[self._full_frame(part)]], [part]), left
-        return Sheet(slots, taken), left
+        if self._parts[0] in left:
+            return self._alone(self._parts[0]), self._parts[1:]
+        return Sheet(slots, [part for part in self._parts if part not in left]), [part for part in self._parts if part in left]
+
+    def _alone(self, part: Part) -> Sheet:
+        """In regions, where those have room; else in full."""
+        slots: list[list[Piece]] = []
+        if not self._lay_out(slots, [part]):
+            return Sheet(slots, [part])
+        part.request.look_in_full()
+        whole = Part(part.request, whole=True)
+        return Sheet([[self._full_frame(whole)]], [whole])
 
     def _lay_out(self, slots: list[list[Piece]], group: list[Part]) -> list[Part]:
         """Canvases for parts of one colour space. Returns those that have no room for all of their regions: the last first."""

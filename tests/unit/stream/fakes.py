@@ -10,8 +10,9 @@ import numpy as np
 from camslice.engine.protocol import EngineInfo, InferenceTimes, OnDone
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.models.detections import Detections
+from camslice.video.colour import STILL_COLOUR, YuvColour
 from camslice.video.frame import Frame, FrameStamp
-from camslice.video.slot import RgbSlot, Slot
+from camslice.video.slot import ByteArray, RgbSlot, Slot
 
 
 class FakeClock:
@@ -29,8 +30,9 @@ class FakePicture:
 
     width, height = 64, 48
 
-    def __init__(self, *, broken: bool = False) -> None:
+    def __init__(self, *, broken: bool = False, colour: YuvColour = STILL_COLOUR) -> None:
         self.broken = broken
+        self.colour = colour
         self.scaled = 0
 
     def scale_into(self, slot: Slot, letterbox: Letterbox) -> None:
@@ -38,11 +40,14 @@ class FakePicture:
             raise ValueError("this picture cannot be scaled")
         self.scaled += 1
 
+    def luma(self, width: int, height: int) -> ByteArray:
+        return np.zeros((height, width), np.uint8)
+
 
 class FakeBatch:
-    def __init__(self, engine: FakeEngine) -> None:
+    def __init__(self, engine: FakeEngine, side: int) -> None:
         self._engine = engine
-        self._slot = RgbSlot(np.zeros((32, 32, 3), np.uint8))
+        self._slot = RgbSlot(np.zeros((side, side, 3), np.uint8))
         self.count = 0
         self.began_ns = 0
         self.on_done: OnDone | None = None
@@ -63,15 +68,16 @@ class FakeBatch:
 class FakeEngine:
     """Computes when the test says so."""
 
-    def __init__(self, clock: FakeClock, batches: int = 2, max_batch: int = 2) -> None:
+    def __init__(self, clock: FakeClock, batches: int = 2, max_batch: int = 2, side: int = 32) -> None:
         self.clock = clock
-        self.free = deque(FakeBatch(self) for _ in range(batches))
+        self.side = side
+        self.free = deque(FakeBatch(self, side) for _ in range(batches))
         self.running: deque[FakeBatch] = deque()
         self.wake: Callable[[], None] = lambda: None
-        self.info = EngineInfo("fake", "test", "fp32", 32, 32, max_batch, batches, 1, "0" * 64)
+        self.info = EngineInfo("fake", "test", "fp32", side, side, max_batch, batches, 1, "0" * 64)
 
     def fit(self, region: Region) -> Letterbox:
-        return Letterbox.fit(region, 32, 32, centred=False)
+        return Letterbox.fit(region, self.side, self.side, centred=False)
 
     def acquire(self) -> FakeBatch | None:
         return self.free.popleft() if self.free else None
@@ -82,9 +88,10 @@ class FakeEngine:
     def close(self) -> None:
         assert not self.running
 
-    def finish(self, error: Exception | None = None) -> int:
-        """Let the oldest running batch end; returns how many frames it had."""
-        batch = self.running.popleft()
+    def finish(self, error: Exception | None = None, which: int = 0) -> int:
+        """Let a running batch end, the oldest one first; returns how many slots it had."""
+        batch = self.running[which]
+        del self.running[which]
         assert batch.on_done is not None
         batch.on_done(batch, [], InferenceTimes(batch.began_ns, self.clock()), error)
         return batch.count
