@@ -1,8 +1,8 @@
 """What a camera sees when nothing moves: for each pixel a mean and how far it strays from it by itself.
 
 The noise is a mean absolute deviation, so that one passer-by weighs less than in a variance. Both are running averages in
-time, not in frames: a camera looked at twice as often learns no faster. A change counts from `NOISES` deviations
-plus a floor on, for each pixel; 4.5 mean deviations are 3.6 standard deviations of Gaussian noise.
+time, not in frames: a camera looked at twice as often learns no faster. A change counts from so many deviations plus a
+floor on, for each pixel; 4.5 mean deviations are 3.6 standard deviations of Gaussian noise.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from camslice.video.slot import ByteArray
 
-NOISES = 4.5
 LEARNING_S = 20.0
 """Time constant of the running averages."""
 _PRIOR_LOOKS = 6
@@ -26,9 +25,9 @@ _MEAN_OF_MEDIAN = 1.18
 class Background:
     """Mean and noise of a luma picture of one size, in grey levels. Owns its buffers; used by one thread."""
 
-    def __init__(self, shape: tuple[int, int], floor: float) -> None:
-        """`floor`: grey levels that a change must have even without noise."""
-        self._floor = floor
+    def __init__(self, shape: tuple[int, int], noises: float, floor: float) -> None:
+        """`noises`, `floor`: mean deviations, and grey levels even without noise, that a change must have."""
+        self._noises, self._floor = noises, floor
         self._mean = np.zeros(shape, np.float32)
         self._noise = np.full(shape, _FIRST_NOISE, np.float32)
         self.levels: ByteArray = np.zeros(shape, np.uint8)
@@ -69,6 +68,10 @@ class Background:
         np.copyto(self._mean, picture, where=where)
         self._publish()
 
+    def usual_noise(self) -> float:
+        """Mean noise over the picture, in grey levels."""
+        return float(self._noise.mean())
+
     def _guess_noise(self) -> None:
         """Noise of the whole picture from what its quieter half strays, until each pixel has an estimate of its own."""
         sample = self._apart[::4, ::4].ravel()
@@ -79,4 +82,4 @@ class Background:
 
     def _publish(self) -> None:
         cv2.convertScaleAbs(self._mean, dst=self.levels)
-        cv2.convertScaleAbs(self._noise, dst=self.limits, alpha=NOISES, beta=self._floor)
+        cv2.convertScaleAbs(self._noise, dst=self.limits, alpha=self._noises, beta=self._floor)

@@ -14,17 +14,20 @@ from camslice.video.gate.grid import CELL, Grid, Polygon
 from camslice.video.gate.sight import Disturbance, Sight
 from camslice.video.gate.speckle import Speckle
 from camslice.video.gate.stillness import Stillness
-from camslice.video.gate.whole_frame import UNRELATED, correlation, moved, swayed
+from camslice.video.gate.whole_frame import UNRELATED, correlation, moved, sway
 from camslice.video.slot import ByteArray
 
 _LONGEST_STEP_S = 2.0
 """After a longer pause the background learns as if it had been this long."""
-_PIXELS_FLOOR, _CELLS_FLOOR = 2.5, 1.0
-"""Grey levels that a change has at least: of a pixel, of the mean of a cell."""
+_PIXEL_NOISES, _PIXEL_FLOOR = 4.5, 2.5
+_CELL_NOISES, _CELL_FLOOR = 5.5, 1.0
+"""Mean deviations and grey levels that a change has at least: of a pixel, of the mean of a cell."""
 _PIXELS_OF_CELL = 3
 """So many of its 16 pixels must have changed for a cell to have."""
 _OTHER_FROM, _ALL_FROM = 0.35, 0.6
 """Shares of changed cells from which on the picture may be another one altogether, and from which on it surely is."""
+_PANS_FROM, _RESTLESS = 0.02, 2.5
+"""The camera may have moved far when such a share of cells changed and the others differ so many times as much as usual."""
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
@@ -36,8 +39,8 @@ class Eye:
         self._grid = grid
         self._watched: ByteArray = grid.watched(masks) * np.uint8(255)
         self._watched_count = max(1, int(np.count_nonzero(self._watched)))
-        self._pixels = Background((grid.luma_height, grid.luma_width), _PIXELS_FLOOR)
-        self._cells = Background((rows, columns), _CELLS_FLOOR)
+        self._pixels = Background((grid.luma_height, grid.luma_width), _PIXEL_NOISES, _PIXEL_FLOOR)
+        self._cells = Background((rows, columns), _CELL_NOISES, _CELL_FLOOR)
         self._exposure = Exposure(rows, columns)
         self._speckle = Speckle(rows, columns)
         self._stillness = Stillness(self._pixels, self._cells)
@@ -83,19 +86,22 @@ class Eye:
         return self._speckle.remove(self._differs)
 
     def _disturbance(
-        self, pixels: ByteArray, cells: ByteArray, changed: ByteArray, last: ByteArray, last_cells: ByteArray
+        self, seen: ByteArray, cells: ByteArray, changed: ByteArray, last: ByteArray, last_cells: ByteArray
     ) -> Disturbance | None:
         """What happened to the whole picture, if anything; each question is asked only when so much has changed as it takes."""
         share = int(np.count_nonzero(self._differs)) / self._watched_count
         if share >= _OTHER_FROM:
             if correlation(cells, last_cells) < UNRELATED:
-                return Disturbance.SHAKE if moved(pixels, last) else Disturbance.CUT
-            if moved(pixels, last):
+                return Disturbance.SHAKE if moved(seen, last) else Disturbance.CUT
+            if moved(seen, last):
                 return Disturbance.SHAKE
         if self._exposure.switched:
             return Disturbance.LIGHT
-        if share > 0 and swayed(cells, last_cells, _around(changed) == 0):
-            return Disturbance.SHAKE
+        if share > 0:
+            found = sway(cells, last_cells, _around(changed) == 0)
+            restless = share >= _PANS_FROM and found.unrest > _RESTLESS * self._cells.usual_noise() + 1
+            if found.is_one or (restless and moved(seen, last)):
+                return Disturbance.SHAKE
         if share >= _ALL_FROM:
             return Disturbance.LIGHT if self._exposure.jumped else Disturbance.SHAKE
         return None

@@ -7,7 +7,9 @@ wall behind them. A larger movement is found by phase correlation, and must expl
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,7 +24,12 @@ SWAY = 0.1
 """Cells (0.8 pixels where a detector sees the frame 640 pixels long) that the whole picture must have moved."""
 _EXPLAINED = 0.15
 """Share of the differences, as energy, that one shift must explain; noise and passers-by leave less than 0.03."""
-_EXPLAINED_BY_MOVE = 0.35
+_RESPONSE = 0.25
+"""Of the phase correlation, 1 where a shift explains all; two pictures that have nothing in common give less than 0.1."""
+_LEFT = 0.8
+"""Of the differences, as energy, at most so much is left when a move is undone."""
+_ONE_DIRECTION = 1e-3
+"""Of the squared sum of the gradients' energies: below, all edges run in one direction, and a shift along it is not seen."""
 _FLAT = 4.0
 """Grey levels squared: below, the cells' levels do not vary."""
 
@@ -38,8 +45,25 @@ def correlation(one: ByteArray, other: ByteArray) -> float:
     return float(first @ second) / first.size / float(np.sqrt(max(own, _FLAT) * max(others, _FLAT)))
 
 
-def swayed(now: ByteArray, before: ByteArray, quiet: npt.NDArray[np.bool_]) -> bool:
-    """Whether the whole picture moved a little: mean levels of cells, and True where nothing else changed, [rows, columns]."""
+class Sway(NamedTuple):
+    """What the cells where nothing else changed say of a movement of the whole picture.
+
+    `cells`: how far it went, in cells along the axis of the greater shift. `explained`: the share of the differences, as
+    energy, that follow from it. `unrest`: how much those cells differ, root mean square in grey levels.
+    """
+
+    cells: float
+    explained: float
+    unrest: float
+
+    @property
+    def is_one(self) -> bool:
+        """Whether the whole picture moved a little."""
+        return self.cells >= SWAY and self.explained >= _EXPLAINED
+
+
+def sway(now: ByteArray, before: ByteArray, quiet: npt.NDArray[np.bool_]) -> Sway:
+    """How the picture swayed: mean levels of cells, and True where nothing else changed, [rows, columns]."""
     later, earlier = now.astype(np.float32), before.astype(np.float32)
     middle = (later + earlier) * np.float32(0.25)
     weights = quiet.astype(np.float32)
@@ -49,28 +73,30 @@ def swayed(now: ByteArray, before: ByteArray, quiet: npt.NDArray[np.bool_]) -> b
     down = (np.asarray(cv2.Sobel(middle, cv2.CV_32F, 0, 1, ksize=1)) * weights).ravel()
     difference = ((later - earlier) * weights).ravel()
     energy = float(difference @ difference)
+    unrest = math.sqrt(energy / max(1.0, float(weights.sum())))
     xx, yy, xy = float(across @ across), float(down @ down), float(across @ down)
     x, y = float(across @ difference), float(down @ difference)
     determinant = xx * yy - xy * xy
-    if energy < 1 or determinant < 1e-3 * (xx + yy) ** 2:
-        return False
+    if energy < 1 or determinant < _ONE_DIRECTION * (xx + yy) ** 2:
+        return Sway(0.0, 0.0, unrest)
     shift = (yy * x - xy * y) / determinant, (xx * y - xy * x) / determinant
-    return max(map(abs, shift)) >= SWAY and shift[0] * x + shift[1] * y >= _EXPLAINED * energy
+    return Sway(max(map(abs, shift)), (shift[0] * x + shift[1] * y) / energy, unrest)
 
 
 def moved(now: ByteArray, before: ByteArray) -> bool:
-    """Whether the luma picture `now` is `before` moved farther than `swayed` can tell: a pan, a tilt, a push."""
+    """Whether the luma picture `now` is `before` moved farther than `sway` can tell: a pan, a tilt, a push."""
     half = (now.shape[1] // 2, now.shape[0] // 2)
     small_now, small_before = (np.asarray(cv2.resize(picture, half), np.float32) for picture in (now, before))
-    (across, down), _ = cv2.phaseCorrelate(small_before, small_now, _window(half))
+    # It multiplies what it is given by the window, in place.
+    (across, down), response = cv2.phaseCorrelate(small_before.copy(), small_now.copy(), _window(half))
     columns, rows = round(across), round(down)
-    if not (columns or rows) or abs(columns) > half[0] / 2 or abs(rows) > half[1] / 2:
+    if response < _RESPONSE or not (columns or rows) or abs(columns) > half[0] / 2 or abs(rows) > half[1] / 2:
         return False
     there = np.s_[max(0, rows) : half[1] + min(0, rows), max(0, columns) : half[0] + min(0, columns)]
     came_from = np.s_[max(0, -rows) : half[1] + min(0, -rows), max(0, -columns) : half[0] + min(0, -columns)]
     unmoved = float(cv2.norm(small_now[there], small_before[there], cv2.NORM_L2SQR))
     left = float(cv2.norm(small_now[there], small_before[came_from], cv2.NORM_L2SQR))
-    return left < (1 - _EXPLAINED_BY_MOVE) * unmoved
+    return left < _LEFT * unmoved
 
 
 @lru_cache(maxsize=16)
