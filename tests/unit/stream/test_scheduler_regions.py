@@ -37,7 +37,7 @@ STILL = Sight(np.zeros((6, 8), np.bool_))
 NEVER = threading.Event()
 SMALL = (Region(0, 0, 16, 16),)
 """With its guard band a fifth of what makes a canvas leave."""
-UNPACKABLE = (Region(0, 0, 64, 22), Region(0, 24, 64, 22), Region(0, 0, 8, 8), Region(20, 0, 8, 8), Region(40, 0, 8, 8))
+UNPACKABLE = (Region(0, 0, 30, 30), Region(34, 0, 30, 30))
 """No more than a canvas by area, and yet more than one can hold."""
 FULL_FRAME = (Look.FULL, Look.FULL, ())
 GATED, CARRIED = (Look.GATED, Look.GATED, ()), (Look.CARRIED, Look.CARRIED, ())
@@ -55,9 +55,11 @@ class ScriptedAttention(Attention):
         self.next = IN_REGIONS
         self.seen: list[tuple[int, Detections, Detections]] = []
         self.given_up: list[int] = []
+        self.decided = 0
 
     def decide(self, row: int, sight: Sight, at_s: float, size: tuple[int, int], scale: float) -> Decision:
         look, policy_look, regions = self.next
+        self.decided += 1
         none = np.zeros(0, np.bool_)
         glance = Glance(1, regions, Detections.none(), none, none, np.zeros(0, np.int32))
         return Decision(look, policy_look, glance, at_s, size, sight)
@@ -230,7 +232,7 @@ def test_regions_that_no_canvas_can_hold_are_analysed_as_a_full_frame() -> None:
 def test_regions_that_need_a_batch_of_their_own_are_not_put_off_for_ever_by_full_frames() -> None:
     bench = Bench(max_batch=2, batches=1, depth=20, latency_ms=10_000)
     bench.offer(FULL_FRAME)
-    large = bench.offer((Look.REGIONS, Look.REGIONS, (Region(0, 0, 40, 34), Region(0, 0, 40, 34))), row=1)
+    large = bench.offer(TOO_LARGE, row=1)
     for _ in range(6):
         bench.offer(FULL_FRAME, row=2)
         bench.engine.finish()
@@ -347,6 +349,7 @@ def test_what_moves_while_there_is_no_model_is_made_known_and_the_frame_is_seen_
     scheduler.open(0, 3)
     bench.attention.next = GATED
     scheduler.offer(0, a_frame(bench.clock), 1, NEVER, STILL)
+    assert bench.attention.decided == 1
     assert bench.counts() == FrameCounts(captured=1, in_flight=1)
     scheduler.use(LoadedModel(bench.engine, nothing_found, number=0))
     bench.engine.finish()
@@ -368,7 +371,7 @@ def test_a_model_that_is_given_up_while_a_canvas_is_laid_out_leaves_no_frame_beh
     engine = GivesUp(bench.clock, 1, 1, SIDE)
     bench.scheduler.use(LoadedModel(engine, nothing_found, number=1))
     bench.offer(TOO_LARGE, row=0)
-    bench.offer((Look.REGIONS, Look.REGIONS, (Region(0, 0, 8, 8),)), row=1)
+    bench.offer((Look.REGIONS, Look.REGIONS, (Region(0, 0, 4, 4),)), row=1)
     engine.armed = True
     bench.wait(50)
     while engine.running:
