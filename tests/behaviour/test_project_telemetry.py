@@ -35,8 +35,29 @@ session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]
 assert compiled(x)[0].tolist() == session.run(None, {"x": x})[0].tolist() == [[0, 0, 1, 2]]
 """
 
+_A_MODEL_IN_INT8 = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
+import camslice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from tests.blob_detector import blob_detector, squares
+from camslice.cli.main import command_line
+from camslice.measure import precisions
+precisions.TURN_S = 0.001
+with TemporaryDirectory() as folder:
+    model, pictures = blob_detector(Path(folder, "blobs.onnx")), squares(Path(folder, "squares"), 8)
+    words = ["models", "quantise", str(model), "--data", str(pictures)]
+    command_line(words)(args=words, prog_name="camslice", standalone_mode=False)
+assert "nncf" in sys.modules and "torch" not in sys.modules
+"""
 
-@pytest.mark.parametrize("code", [_EVERYTHING, _A_MODEL_ON_BOTH_LIBRARIES], ids=["every module", "a model on both libraries"])
+
+@pytest.mark.parametrize(
+    "code",
+    [_EVERYTHING, _A_MODEL_ON_BOTH_LIBRARIES, _A_MODEL_IN_INT8],
+    ids=["every module", "a model on both libraries", "a model made INT8"],
+)
 def test_nothing_calls_home(code: str, tmp_path: Path) -> None:
     home = tmp_path / "home"
     process, attempts = run_sealed(code, home)

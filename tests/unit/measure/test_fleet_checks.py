@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from camslice.fleet.errors import ModelError
 from camslice.fleet.spec import parse_fleet
 from camslice.fleet.types import Decoder, Fleet
 from camslice.measure import fleet_checks
 from camslice.video.sources.hardware import why_not
+from tests.blob_detector import blob_detector
 
 
 def fleet(tmp_path: Path, cameras: str, top: str = "", weights: str = "yolox-nano") -> Fleet:
@@ -73,6 +75,19 @@ def test_weights_are_looked_for_where_they_are_declared(tmp_path: Path, monkeypa
     assert fleet_checks.models(own).fix == f"Put a file at {tmp_path / 'own.onnx'}."
     (tmp_path / "own.onnx").touch()
     assert fleet_checks.models(own).ok
+
+
+def test_what_a_model_computes_in_and_why_is_said_before_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMSLICE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("CAMSLICE_MODELS", raising=False)
+    camera = f"{{name: a, {SCENE}, fps: 5}}"
+    assert "people: not known before the weights are here" in fleet_checks.precisions(fleet(tmp_path, camera)).detail
+    blob_detector(tmp_path / "own.onnx")
+    assert "no INT8 version of it is here" in fleet_checks.precisions(fleet(tmp_path, camera, weights="own.onnx")).detail
+    declared = fleet(tmp_path, camera, weights="own.onnx, precision: fp32")
+    assert fleet_checks.precisions(declared).detail == "people: FP32 (declared)"
+    with pytest.raises(ModelError, match=r"models quantise .*own\.onnx"):
+        fleet_checks.precisions(fleet(tmp_path, camera, weights="own.onnx, precision: int8"))
 
 
 def test_the_topology_says_how_many_pods_it_makes(tmp_path: Path) -> None:

@@ -293,10 +293,11 @@ def test_problems_are_those_of_the_file_the_models_and_the_sinks() -> None:
 
 def test_an_engine_says_what_it_really_runs_on() -> None:
     stage = Stage("gate")
-    loaded = ModelLoaded("people", 0, "openvino", "CPU", "bf16", 64, 64, 2)
+    loaded = ModelLoaded("people", 0, "openvino", "CPU", "bf16", 64, 64, 2, "it was the fastest")
     stage.supervisor.lives = {"people": ModelLife(ModelSpec("people", "tiny"), INFO, 0, loaded)}
     (engine,) = stage.running.status().engines
     assert (engine.model, engine.backend, engine.device, engine.precision) == ("people", "openvino", "CPU", "bf16")
+    assert engine.precision_why == "it was the fastest"
     assert (engine.licence, engine.occupancy, engine.problem) == ("Apache-2.0", 0.0, None)
 
 
