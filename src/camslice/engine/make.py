@@ -11,11 +11,18 @@ from camslice.models.model import ModelInfo
 
 
 def make_engine(
-    info: ModelInfo, spec: ModelSpec, *, threads: int, layout: Layout | None = None, slots: str | None = None
+    info: ModelInfo,
+    spec: ModelSpec,
+    *,
+    threads: int,
+    layout: Layout | None = None,
+    slots: str | None = None,
+    keep_compiled: bool = True,
 ) -> Engine:
     """Load a model where and how `spec` says, on at most `threads` cores, or find it at its server; or use the one that the
     engine process at the address `slots` has loaded under this name, whose slots are I420.
 
+    What OpenVINO compiles is kept for the next start, unless `keep_compiled` says that there will be none.
     Without `layout` slots hold what serves video best: planes, but RGB for Ultralytics, which takes nothing else.
     Without `max_batch` a CPU analyses frame by frame (batches gain nothing there and cost latency), a GPU up to 8 at once.
     Raises EngineError when the device, the precision or the model will not do.
@@ -63,7 +70,7 @@ def make_engine(
         precision=spec.precision,
         threads=threads,
         max_batch=_max_batch(info, spec, 1 if device == "CPU" else 8),
-        cache=cache_folder() / "openvino",
+        cache=cache_folder() / "openvino" if keep_compiled else None,
     )
 
 

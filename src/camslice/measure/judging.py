@@ -93,7 +93,7 @@ def by_agreement(info: ModelInfo, spec: ModelSpec, sample: Sample, work: Path, a
 def detect(info: ModelInfo, spec: ModelSpec, sample: Sample, advance: Advance) -> list[Detections]:
     """What a model finds on every picture, with all its boxes."""
     asked = replace(spec, confidence=CONFIDENCE, nms_iou=NMS_IOU, max_batch=1)
-    detector = PictureDetector(info, asked, multi_label=True, layout=sample.layout)
+    detector = PictureDetector(info, asked, multi_label=True, layout=sample.layout, keep_compiled=False)
     try:
         found = []
         for detections in detector.detect(sample.pictures):

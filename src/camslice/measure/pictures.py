@@ -28,9 +28,17 @@ class _Answer:
 class PictureDetector:
     """One model over any number of pictures. Owns its engine until `close`."""
 
-    def __init__(self, info: ModelInfo, spec: ModelSpec, *, multi_label: bool = False, layout: Layout = Layout.RGB) -> None:
+    def __init__(
+        self,
+        info: ModelInfo,
+        spec: ModelSpec,
+        *,
+        multi_label: bool = False,
+        layout: Layout = Layout.RGB,
+        keep_compiled: bool = True,
+    ) -> None:
         """`multi_label`: a box may have several classes, as accuracy is measured; else its best one, as in video."""
-        self._engine = make_engine(info, spec, threads=inference_threads(), layout=layout)
+        self._engine = make_engine(info, spec, threads=inference_threads(), layout=layout, keep_compiled=keep_compiled)
         try:
             self._decode = make_decoder(
                 info,

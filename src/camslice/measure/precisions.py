@@ -49,7 +49,11 @@ def time_precisions(
     with ExitStack() as loaded:
         engines = {
             precision: loaded.enter_context(
-                closing(make_engine(of, replace(spec, precision=asked, device=None), threads=inference_threads()))
+                closing(
+                    make_engine(
+                        of, replace(spec, precision=asked, device=None), threads=inference_threads(), keep_compiled=False
+                    )
+                )
             )
             for precision, (of, asked) in _candidates(info, int8).items()
         }
