@@ -1,6 +1,6 @@
 """`python -m camslice`: the command line."""
 
-from camslice.cli.main import main
+from camslice.cli.main import program
 
 if __name__ == "__main__":
-    main()
+    program()

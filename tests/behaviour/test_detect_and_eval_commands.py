@@ -75,7 +75,7 @@ def test_detect_prints_paths_with_brackets_as_they_are(here: Path) -> None:
         (["empty.png"], "empty.png is no picture that can be read"),
         (["."], "cannot read the picture .: Is a directory"),
         (["bright.png", "--engine", "abacus"], "--engine abacus: choose one of openvino, onnxruntime, ultralytics."),
-        (["bright.png", "--precision", "fp7"], "--precision fp7: choose one of auto, bf16, fp32."),
+        (["bright.png", "--precision", "fp7"], "--precision fp7: choose one of auto, bf16, fp32, int8."),
         (["bright.png", "--out", "notes.txt"], "--out notes.txt: cannot write bright.jpg"),
         (["bright.png", "other/bright.png", "--out", "out"], "bright.png and other/bright.png would both become bright.jpg"),
         (["bright.png", "other/bright.jpg", "--out", "other"], "this would overwrite other/bright.jpg"),
@@ -132,3 +132,40 @@ def test_eval_refuses_wrong_input_in_one_sentence(here: Path, arguments: list[st
     data_set(here / "labelled", [FOUND])
     data_set(here / "strange", [FOUND], category="unicorn")
     assert sentence in refused(here, "eval", "tiny.onnx", *arguments)
+
+
+def test_eval_says_what_policies_lose_and_save_on_a_clip(here: Path) -> None:
+    clip, model = "scene://people?size=320x240&seconds=5", ("--model", "tiny.onnx")
+    done = camslice(here, "eval", "--policy", "all", *model, "--cameras", "2", "--seconds", "3", "--json", clip)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    keys = {"recall", "precision", "inferences_per_frame", "cpu_ms_per_frame", "first_detection_delay_ms"}
+    by_name = {each["policy"]: each for each in said["policies"]}
+    assert said["frames"] == 30
+    assert keys <= said.keys()
+    assert all(keys <= each.keys() for each in by_name.values())
+    assert by_name["full"]["recall"] in (1.0, None)
+    assert by_name["full"]["inferences_per_frame"] == 1.0
+
+
+def test_eval_draws_what_policies_keep_against_what_they_cost(here: Path) -> None:
+    clip = "scene://people?size=320x240&seconds=5"
+    options = ("--model", "tiny.onnx", "--cameras", "1", "--seconds", "1", "--plot", "frontier.svg")
+    done = camslice(here, "eval", "--policy", "regions", *options, clip)
+    assert done.returncode == 0, done.stderr
+    assert "inferences per frame" in (here / "frontier.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["tiny.onnx"], "eval takes a model and a data set, and 1 arguments were given"),
+        (["--policy", "cheapest", "a.mp4"], "--policy cheapest: that is neither a file nor a policy"),
+        (["--policy", "regions", "--model", "tiny.onnx"], "eval --policy needs clips"),
+        (["--policy", "regions", "--model", "tiny.onnx", "none.mp4"], "none.mp4"),
+        (["--policy", "all", "--model", "tiny.onnx", "--plot", "a.pdf", "scene://people?size=320x240"], "--plot a.pdf"),
+    ],
+)
+def test_eval_refuses_wrong_policies_in_one_sentence(here: Path, arguments: list[str], sentence: str) -> None:
+    short = ("--cameras", "1", "--seconds", "1") if "--policy" in arguments else ()
+    assert sentence in refused(here, "eval", *arguments, *short)

@@ -1,4 +1,4 @@
-"""`camslice eval MODEL DATASET`: how accurate a model is on labelled pictures."""
+"""`camslice eval`: how accurate a model is on labelled pictures, or what a policy loses and saves on clips."""
 
 from __future__ import annotations
 
@@ -7,49 +7,68 @@ from typing import Annotated
 
 import typer
 
-from camslice.cli.options import AcceptLicences, AsJson, Engine, ModelArgument, NmsIou, PrecisionOption, model_on_pictures
+from camslice.cli.options import MODEL_HELP, AcceptLicences, AsJson, Engine, NmsIou, PrecisionOption
 
 
 def evaluate(
-    model: ModelArgument,
-    dataset: Annotated[Path, typer.Argument(help="a folder with images/ and a COCO instances.json", metavar="DATASET")],
-    confidence: Annotated[float, typer.Option(help="lowest confidence that counts", min=0.0, max=1.0)] = 0.001,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="MODEL DATASET: a model, and a folder with images/ and a COCO instances.json; with --policy CLIP...: video "
+            "files or scene:// addresses, the cameras of the fleet file when left out",
+            metavar="MODEL DATASET | CLIP...",
+            show_default=False,
+        ),
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            help="judge policies on clips instead: a fleet file, a policy's name, or `all`",
+            metavar="FLEET|POLICY",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help=f"with --policy: {MODEL_HELP}; the fleet's first when left out", show_default=False)
+    ] = None,
+    cameras: Annotated[int, typer.Option(help="with --policy: play the clips as so many cameras", min=1, max=64)] = 12,
+    fps: Annotated[
+        float | None, typer.Option(help="with --policy: frames per second of each; the fleet's when left out", min=0.1, max=60)
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="with --policy: seconds of video of each camera", min=1.0)] = 30.0,
+    plot: Annotated[
+        Path | None, typer.Option(help="with --policy: draw recall against inferences (.svg or .png)", show_default=False)
+    ] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            help="lowest confidence that counts; 0.001 for a data set, 0.35 or the fleet's for a policy", min=0.0, max=1.0
+        ),
+    ] = None,
     nms_iou: NmsIou = 0.7,
     engine: Engine = "openvino",
     precision: PrecisionOption = "auto",
     accept_licence: AcceptLicences = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure mAP as COCO defines it. Compare models with each other on the same pictures, not with published figures."""
-    from camslice.cli.fetching import FetchBars, asking
-    from camslice.cli.output import print_json, progress, stdout
-    from camslice.measure.accuracy import measure_accuracy, read_dataset
-    from camslice.models.resolve import resolve
+    """Measure mAP of MODEL as COCO defines it; compare models with each other on the same pictures, not with published figures.
 
-    spec = model_on_pictures(model, confidence, nms_iou, engine, precision)
-    pictures = read_dataset(dataset)
-    info = resolve(spec, accept=asking(accept_licence or ()), progress=FetchBars())
-    with progress(f"{info.name} on {len(pictures.images)} pictures", len(pictures.images)) as advance:
-        accuracy = measure_accuracy(info, spec, pictures, advance)
-    if as_json:
-        print_json(
-            {
-                "images": accuracy.images,
-                "map_50_95": accuracy.map_50_95,
-                "map_50": accuracy.map_50,
-                "per_class": dict(accuracy.per_class),
-                "fps": round(accuracy.fps, 2),
-            }
+    With --policy say what analysing less than full frames would lose and save on your own clips: recall and precision against
+    the full-precision model on every full frame, delay of first detections, inferences and CPU per frame.
+    """
+    from camslice.cli.eval_dataset import evaluate_dataset
+    from camslice.cli.eval_policy import Asked, evaluate_policy
+
+    if policy is None:
+        evaluate_dataset(
+            arguments or [],
+            0.001 if confidence is None else confidence,
+            nms_iou,
+            engine,
+            precision,
+            accept_licence or [],
+            as_json=as_json,
         )
         return
-    from rich.table import Table
-
-    table = Table(title=f"{info.name} on {accuracy.images} pictures")
-    table.add_column("class")
-    table.add_column("mAP 50-95", justify="right")
-    for name, value in sorted(accuracy.per_class.items(), key=lambda item: -item[1]):
-        table.add_row(name, f"{value:.3f}")
-    stdout().print(table)
-    stdout().print(
-        f"mAP 50-95 {accuracy.map_50_95:.3f}, mAP 50 {accuracy.map_50:.3f}, {accuracy.fps:.1f} pictures/s", highlight=False
-    )
+    asked = Asked(policy, tuple(arguments or ()), model, cameras, fps, seconds, plot, confidence, nms_iou, engine, precision)
+    evaluate_policy(asked, accept_licence or [], as_json=as_json)

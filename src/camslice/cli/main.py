@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, NoReturn, cast
 
 import typer
 
@@ -48,7 +51,22 @@ COMMANDS: Mapping[str, Command] = {
 }
 
 
-def main() -> None:
+def program() -> NoReturn:
+    """`main` as a process of its own, which ends without taking the interpreter apart: a thread of OpenVINO that is on its way
+    back from a callback just then could not get the interpreter's lock any more, and would end it with SIGABRT.
+    """
+    try:
+        main()
+    except SystemExit as exit_:
+        code = exit_.code if isinstance(exit_.code, int) else 0
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # its reader may be gone, which was told before
+            stream.flush()
+    os._exit(code)
+
+
+def main() -> NoReturn:
     """Run the command line and exit with its code."""
     log_to_stderr()
     sys.exit(exit_code_of(lambda: command_line(sys.argv[1:])(args=sys.argv[1:], prog_name="camslice")))

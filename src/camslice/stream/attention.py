@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from camslice.models.detections import Detections
+from camslice.stream.model_work import ModelWork
 from camslice.stream.request import Request
 from camslice.stream.sheet import sure
 from camslice.stream.watching.look import Decision, Look
@@ -38,6 +40,7 @@ class Attention:
         self._wards: dict[int, _Ward] = {}
         self._audited_s = clock_s()
         self._since_audit = 0
+        self._audits = ModelWork()
 
     @property
     def scale(self) -> float:
@@ -48,6 +51,11 @@ class Attention:
         """The policy in force, and why."""
         with self._lock:
             return self._steward.state()
+
+    def work(self) -> ModelWork:
+        """What was audited, and how often the policy changed."""
+        with self._lock:
+            return replace(self._audits, policy_changes=self._steward.state().changes)
 
     def open(self, row: int) -> None:
         """A stream begins."""
@@ -98,10 +106,13 @@ class Attention:
                 policy_found = (
                     ward.watch.looked_in_regions(decision, in_regions, confidence) if looked else decision.glance.expected
                 )
-            ward.watch.looked_in_full(decision, found)
+            ward.watch.looked_in_full(decision, found, confidence)
         if policy_found is not None:
+            kept = int(matched(found, policy_found).sum())
             with self._lock:
-                self._steward.audited(int(matched(found, policy_found).sum()), len(found), self._clock_s())
+                if len(found):
+                    self._audits += ModelWork(audited_frames=1, audited_detections=len(found), kept_detections=kept)
+                self._steward.audited(kept, len(found), self._clock_s())
         return found
 
     def _ended(self, *, dropped: bool, total_ms: float) -> None:

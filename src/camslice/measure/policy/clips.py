@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from camslice.fleet.errors import SourceError
 from camslice.fleet.types import CameraSpec, Pace
@@ -41,6 +42,16 @@ class PlayedCamera:
         self.cpu_s = 0.0
         self.first = True
         self._served = 0
+
+    @property
+    def fps(self) -> float:
+        """Frames that are due in a second."""
+        return self._spec.fps
+
+    @property
+    def masks(self) -> tuple[tuple[tuple[float, float], ...], ...]:
+        """Where motion is no news."""
+        return self._spec.masks
 
     def next(self) -> Due:
         """The next frame. Raises SourceError."""
@@ -83,19 +94,21 @@ def _decoded(feed: Feed) -> Iterator[Decoded]:
             return
 
 
-def frames_in(spec: CameraSpec) -> int:
-    """How many frames of a clip are due."""
+def frames_in(spec: CameraSpec, most: int) -> int:
+    """How many frames of a clip are due; of what has no end, so many are enough."""
     feed = open_source(SourceRequest(spec, Pace.LOSSLESS))
     try:
         due = DueClock(spec.fps)
-        return sum(each.pts_s is None or due.is_due(round(each.pts_s * 1e9)) for each in _decoded(feed))
+        frames = (each for each in _decoded(feed) if each.pts_s is None or due.is_due(round(each.pts_s * 1e9)))
+        return sum(1 for _ in islice(frames, most))
     finally:
         feed.close()
 
 
-def cameras_of(specs: Sequence[CameraSpec], cameras: int) -> list[PlayedCamera]:
-    """So many cameras (at least one for each clip), those of one clip spread evenly over it."""
-    lengths = [frames_in(spec) for spec in specs]
+def cameras_of(specs: Sequence[CameraSpec], cameras: int, frames_each: int) -> list[PlayedCamera]:
+    """So many cameras (at least one for each clip), those of one clip spread evenly over it, or over so many frames of each
+    where it has no end."""
+    lengths = [frames_in(spec, frames_each * cameras) for spec in specs]
     shares = [len(range(index, max(cameras, len(specs)), len(specs))) for index in range(len(specs))]
     made: list[PlayedCamera] = []
     for spec, length, share in zip(specs, lengths, shares, strict=True):

@@ -40,6 +40,15 @@ class Kept:
         kept, _, reported = self._sums()
         return kept / reported if reported else None
 
+    def recall_low(self, draws: int) -> float | None:
+        """The 5th percentile of the recall when frames are drawn anew, with replacement, so many times."""
+        frames = np.array([each[:2] for each in self.frames if each[1]], np.float64)
+        if not len(frames):
+            return None
+        counts = np.random.default_rng(0).multinomial(len(frames), np.full(len(frames), 1 / len(frames)), draws)
+        kept, wanted = counts @ frames[:, 0], counts @ frames[:, 1]
+        return float(np.percentile(kept / wanted, 5))
+
     def _sums(self) -> tuple[int, int, int]:
         kept, wanted, reported = np.array(self.frames or [(0, 0, 0)], np.int64).sum(axis=0).tolist()
         return int(kept), int(wanted), int(reported)

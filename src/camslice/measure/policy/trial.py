@@ -25,11 +25,11 @@ _MOST_CANVASES = 64
 
 @dataclass(slots=True)
 class Spent:
-    """What a trial took. `looks` counts frames by how they were looked at."""
+    """What a trial took. `looks` counts frames by how they were looked at; `own_cpu_s` is processor time for deciding, packing
+    and putting together, without drawing and inference."""
 
     inferences: int = 0
     looks: dict[Look, int] = field(default_factory=lambda: dict.fromkeys(Look, 0))
-    inference_cpu_s: float = 0.0
     own_cpu_s: float = 0.0
 
 
@@ -47,11 +47,10 @@ class Trial:
         for watch in self._watches:
             watch.policy = policy
 
-    def step(
-        self, frames: Sequence[Due], sights: Sequence[Sight], reference: FullFrames, full_frames: FullFrames, *, judged: bool
-    ) -> None:
-        """Frames that are due at the same time, one of each camera. `full_frames` remembers what the model finds in full."""
-        started_s, spent_s = time.thread_time(), self._looker.cpu_s
+    def step(self, frames: Sequence[Due], sights: Sequence[Sight], reference: FullFrames, full_frames: FullFrames) -> None:
+        """Frames that are due at the same time, one of each camera. `reference` is what they are to be compared with,
+        `full_frames` remembers what the model finds in full."""
+        started_s = time.thread_time() - self._looker.own_s
         reported: dict[int, Detections] = {}
         decided: list[tuple[Due, Decision]] = []
         for frame, sight in zip(frames, sights, strict=True):
@@ -71,14 +70,12 @@ class Trial:
             reported[frame.camera] = watch.looked_in_regions(decision, in_regions[frame.camera], self._confidence)
         for frame, decision in fulls:
             found = reported[frame.camera] = full_frames[frame.key]
-            self._watches[frame.camera].looked_in_full(decision, found)
+            self._watches[frame.camera].looked_in_full(decision, found, self._confidence)
         self.spent.inferences += len(fulls)
-        if judged:
-            for frame in frames:
-                wanted = reference[frame.key]
-                self.first_seen[frame.camera].add(wanted, self.kept.add(wanted, reported[frame.camera]))
-        self.spent.inference_cpu_s += self._looker.cpu_s - spent_s
-        self.spent.own_cpu_s += time.thread_time() - started_s
+        self.spent.own_cpu_s += time.thread_time() - self._looker.own_s - started_s
+        for frame in frames:
+            wanted = reference[frame.key]
+            self.first_seen[frame.camera].add(wanted, self.kept.add(wanted, reported[frame.camera]))
 
     def _look_in_full(self, frames: Sequence[Due], full_frames: FullFrames) -> None:
         found = self._looker.look([[(frame.picture, self._looker.fit(frame.picture))] for frame in frames])

@@ -12,11 +12,11 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
-UNKNOWN_MARGIN = 20
-"""Around motion that belongs to nothing found before: it may be only a part of something larger."""
+UNKNOWN_MARGIN = 8
+"""Around motion that belongs to nothing found before."""
 SMALLEST = 32
 """Sides are at least so long: a detector needs to see what is around a thing."""
-_WORTH = 1.1
+_WORTH = 1.25
 """Two rectangles become one when that costs no more than so much of their areas together."""
 
 
@@ -69,14 +69,15 @@ def grow(boxes: FloatArray, margin: float, size: tuple[int, int]) -> FloatArray:
 
 
 def merged(rectangles: FloatArray) -> FloatArray:
-    """Rectangles that overlap, or that together are hardly smaller than the one around them, become one."""
+    """Rectangles that together are hardly smaller than the one around them become one. Others may overlap: what lies in both is
+    found twice, and reported once."""
     rest = [tuple(each) for each in rectangles.tolist()]
     done: list[tuple[float, ...]] = []
     while rest:
         one = rest.pop()
         for index, other in enumerate(done):
             around = (min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3]))
-            if _overlap(one, other) or _area(around) <= _WORTH * (_area(one) + _area(other)):
+            if _area(around) <= _WORTH * (_area(one) + _area(other)):
                 del done[index]
                 rest.append(around)
                 break
@@ -90,10 +91,6 @@ def _cell_spans(boxes: FloatArray, size: tuple[int, int], rows: int, columns: in
     shares = boxes / np.array([size[0], size[1]] * 2) * np.array([columns, rows] * 2)
     spans = np.concatenate([np.floor(shares[:, :2]), np.ceil(shares[:, 2:])], axis=1)
     return np.asarray(np.clip(spans, 0, np.array([columns, rows] * 2)), np.int64)
-
-
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _area(one: tuple[float, ...]) -> float:

@@ -12,7 +12,7 @@ FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 ByteArray = npt.NDArray[np.uint8]
 
-SURE = 0.6
+SURE = 0.75
 """Correlation from which a box counts as found again."""
 _REACH = 0.3
 """How far around the expected place is searched, as a share of the box's sides."""

@@ -20,6 +20,8 @@ _SAME_PLACE = 0.6
 """IoU with what was expected from which a detection is the same thing, whatever it is called."""
 _NEW = 0.1
 """IoU with everything expected up to which a detection is something new."""
+_HAIR = 0.15
+"""Above the threshold by so much of what is left up to 1, a detection is no matter of chance."""
 _EDGE = 1.5
 """A box ends at an edge when it comes so close to it, in source pixels."""
 
@@ -68,9 +70,10 @@ def missing(glance: Glance, found: Detections) -> BoolArray:
     return gone
 
 
-def news(found: Detections, expected: Detections) -> bool:
-    """Whether a full frame shows something that nobody expected."""
-    return bool((best_overlap(found, expected) < _NEW).any())
+def news(found: Detections, expected: Detections, confidence: float) -> bool:
+    """Whether a full frame shows something that nobody expected, and not only by a hair above `confidence`, the threshold."""
+    surely = found.confidence >= confidence + _HAIR * (1 - confidence)
+    return bool((best_overlap(found, expected)[surely] < _NEW).any())
 
 
 def at_an_edge(found: Detections, fresh: BoolArray, regions: Sequence[Region], size: tuple[int, int]) -> BoolArray:

@@ -30,7 +30,7 @@ from camslice.video.gate.sight import Sight
 _LARGEST_SHARE = 0.6
 """Regions that cover more of a frame cost as much as the whole frame."""
 _MOST_REGIONS = 64
-_SHADOW = 8.0
+_SHADOW = 16.0
 """Motion so close to a known box, in pixels at the model's scale, is that box's: its shadow, or its edge."""
 _CUT_MARGIN = 3.0
 """A box that was cut by its region's edge gets so many times the margin next time."""
@@ -80,12 +80,12 @@ class Watch:
         if self._pending is not None and self._pending.shape == decision.sight.cells.shape:
             self._pending |= decision.sight.cells
 
-    def looked_in_full(self, decision: Decision, found: Detections) -> None:
-        """Take in what a full frame showed."""
+    def looked_in_full(self, decision: Decision, found: Detections, confidence: float) -> None:
+        """Take in what a full frame showed, down to `confidence`."""
         if decision.glance is not None:
             longest = 2.0 * self.policy.full_every
             shorter = max(_SHORTEST_INTERVAL, self._interval / 2)
-            self._interval = shorter if news(found, decision.glance.expected) else min(longest, self._interval * 1.5)
+            self._interval = shorter if news(found, decision.glance.expected, confidence) else min(longest, self._interval * 2)
         if decision.at_s > self._known.at_s:
             self._lost = Lost.nothing()
         fresh, cut = np.ones(len(found), np.bool_), np.zeros(len(found), np.bool_)
