@@ -65,7 +65,8 @@ def decide(info: ModelInfo, wanted: Precision, device: str, *, has_bf16: bool) -
     if wanted is Precision.AUTO:
         return _fastest(info, device, has_bf16)
     if wanted is Precision.INT8:
-        return Decision(wanted, required_quantised(info).path, has_bf16, "declared")
+        int8 = required_quantised(info)
+        return Decision(wanted, int8.path, has_bf16, f"declared; {_loss(int8)}")
     if wanted is Precision.BF16 and not has_bf16:
         raise EngineError(f"precision bf16: {device} cannot compute in BF16; use `precision: auto` or fp32.")
     return Decision(wanted, None, wanted is Precision.BF16, "declared")
@@ -104,15 +105,18 @@ def _fastest(info: ModelInfo, device: str, has_bf16: bool) -> Decision:
     timed = remembered(info, int8) if device == "CPU" else None
     if timed is not None:
         best = timed.fastest
-        weights = int8.path if best is Precision.INT8 and int8 is not None else None
-        bf16 = best is Precision.BF16 or (best is Precision.INT8 and has_bf16)
-        return Decision(
-            best, weights, bf16, f"the best of those timed here on {timed.measured_at[:10]}, in pictures/s: {timed.words}"
-        )
+        why = f"the best of those timed here on {timed.measured_at[:10]}, in pictures/s: {timed.words}"
+        if best is Precision.INT8 and int8 is not None:
+            return Decision(best, int8.path, has_bf16, f"{why}; {_loss(int8)}")
+        return Decision(best, None, best is Precision.BF16, why)
     lacking = "no INT8 version of it is here" if int8 is None else "its INT8 version was not timed on this machine yet"
     if has_bf16:
         return Decision(Precision.BF16, None, True, f"{device} computes in BF16, and {lacking}")
     return Decision(Precision.FP32, None, False, f"{device} has no BF16, and {lacking}")
+
+
+def _loss(int8: Quantised) -> str:
+    return f"it loses {int8.evidence.drop:.4f} mAP by {int8.evidence.judged_by}"
 
 
 def _file(info: ModelInfo) -> Path:

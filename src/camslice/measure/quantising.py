@@ -121,7 +121,7 @@ def _accurate_enough(
     ways: Sequence[Way],
 ) -> tuple[ModelInfo, Way, Mapping[Way, float]]:
     """The first candidate that loses no more than `max_drop`, else the best of all."""
-    network = network_of(info.path)
+    network = network_of(info.path, openvino_core())
     tensors = _Tensors(info.input, calibration)
     tried: dict[Way, float] = {}
     made: dict[Way, ModelInfo] = {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -105,11 +104,6 @@ def keep_quantised(made: Path, evidence: Evidence) -> Path:
     except OSError as error:
         raise unwritable_cache(error) from error
     return kept / MODEL
-
-
-def forget_quantised(sha256: str, width: int, height: int) -> None:
-    """Delete the version that the cache holds, if any."""
-    shutil.rmtree(files_folder() / _FOLDER / _key(sha256, width, height), ignore_errors=True)
 
 
 def required_quantised(info: ModelInfo, called: str | None = None) -> Quantised:

@@ -85,7 +85,8 @@ def test_what_was_timed_here_decides_with_its_figures(info: ModelInfo, tmp_path:
     remember(info, timed(int8.evidence.sha256, fp32=10.0, bf16=30.0, int8=50.0))
     decision = decide(info, Precision.AUTO, "CPU", has_bf16=True)
     assert (decision.precision, decision.weights, decision.bf16) == (Precision.INT8, path, True)
-    assert "on 2026-11-28, in pictures/s: int8 50.0, bf16 30.0, fp32 10.0" in decision.why
+    assert "on 2026-11-28, in pictures/s: int8 50.0, bf16 30.0, fp32 10.0; it loses 0.0100 mAP by labels" in decision.why
+    assert decide(info, Precision.INT8, "CPU", has_bf16=False).why == "declared; it loses 0.0100 mAP by labels"
     remember(info, timed(int8.evidence.sha256, fp32=10.0, bf16=30.0, int8=20.0))
     assert decide(info, Precision.AUTO, "CPU", has_bf16=True).weights is None
 

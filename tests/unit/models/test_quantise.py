@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from camslice.engine.openvino_core import openvino_core
 from camslice.fleet.errors import ModelError
 from camslice.models.quantise import box_arithmetic, network_of, nncf_version
 from tests.blob_detector import blob_detector
@@ -15,7 +16,7 @@ from tests.needs import shared_file
 
 
 def test_the_last_convolutions_are_quantised_and_nothing_behind_them(tmp_path: Path) -> None:
-    network = network_of(blob_detector(tmp_path / "blobs.onnx"))
+    network = network_of(blob_detector(tmp_path / "blobs.onnx"), openvino_core())
     kept = set(box_arithmetic(network))
     kinds = {node.get_friendly_name(): node.get_type_name() for node in network.get_ops()}
     assert {kinds[name] for name in kept} >= {"Concat", "Clamp", "ReduceMean"}
@@ -30,7 +31,7 @@ def test_the_last_convolutions_are_quantised_and_nothing_behind_them(tmp_path: P
     ],
 )
 def test_the_boxes_of_real_networks_stay_in_float(weights: str, inside: str, outside: str) -> None:
-    kept = box_arithmetic(network_of(shared_file(f"models/{weights}")))
+    kept = box_arithmetic(network_of(shared_file(f"models/{weights}"), openvino_core()))
     assert any(re.search(inside, name) for name in kept)
     assert not [name for name in kept if re.search(outside, name)]
 
