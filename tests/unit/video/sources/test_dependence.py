@@ -77,6 +77,14 @@ def test_hevc_pictures_below_the_highest_temporal_layer_are_kept() -> None:
     assert reader(memoryview(upper)).droppable
 
 
+def test_a_cra_picture_of_hevc_is_a_fresh_start_only_where_pictures_come_in_order() -> None:
+    reader = dependence_reader("hevc", None, intra_only=False)
+    assert reader is not None
+    assert reader(memoryview(b"\0\0\1" + bytes([21 << 1, 1, 0xAA, 0]))) == Dependence(
+        droppable=False, fresh=False, fresh_in_order=True
+    )
+
+
 def test_a_slice_far_behind_other_units_is_found() -> None:
     reader = dependence_reader("h264", None, intra_only=False)
     assert reader is not None
