@@ -45,6 +45,8 @@ class Eye:
         self._speckle = Speckle(rows, columns)
         self._stillness = Stillness(self._pixels, self._cells)
         self._differs: ByteArray = np.empty((rows, columns), np.uint8)
+        self._around_last: ByteArray = np.zeros((rows, columns), np.uint8)
+        self._busy: ByteArray = np.zeros((rows, columns), np.uint8)
         self._free: ByteArray = np.empty((grid.luma_height, grid.luma_width), np.uint8)
         self._last_cells: ByteArray | None = None
         self._last: ByteArray | None = None
@@ -65,7 +67,7 @@ class Eye:
         self._exposure.measure(cells, self._cells.levels, elapsed_s)
         even, even_cells = self._exposure.correct(seen), self._exposure.correct_cells(cells)
         changed = self._changed(even, even_cells)
-        disturbance = self._disturbance(seen, even_cells, changed, last, last_cells)
+        disturbance = self._disturbance(seen, even_cells, last, last_cells)
         if disturbance is not None:
             return self._start_over(seen, cells, disturbance)
         self._learn(seen, cells, changed, elapsed_s)
@@ -83,11 +85,12 @@ class Eye:
         cv2.threshold(self._differs, (_PIXELS_OF_CELL - 0.5) * 255 / CELL**2, 255, cv2.THRESH_BINARY, dst=self._differs)
         cv2.bitwise_or(self._differs, self._cells.changed(cells), dst=self._differs)
         cv2.bitwise_and(self._differs, self._watched, dst=self._differs)
+        around = _around(self._differs)
+        cv2.bitwise_or(around, self._around_last, dst=self._busy)
+        self._around_last = around
         return self._speckle.remove(self._differs)
 
-    def _disturbance(
-        self, seen: ByteArray, cells: ByteArray, changed: ByteArray, last: ByteArray, last_cells: ByteArray
-    ) -> Disturbance | None:
+    def _disturbance(self, seen: ByteArray, cells: ByteArray, last: ByteArray, last_cells: ByteArray) -> Disturbance | None:
         """What happened to the whole picture, if anything; each question is asked only when so much has changed as it takes."""
         share = int(np.count_nonzero(self._differs)) / self._watched_count
         if share >= _OTHER_FROM:
@@ -98,9 +101,10 @@ class Eye:
         if self._exposure.switched:
             return Disturbance.LIGHT
         if share > 0:
-            found = sway(cells, last_cells, _around(changed) == 0)
-            restless = share >= _PANS_FROM and found.unrest > _RESTLESS * self._cells.usual_noise() + 1
-            if found.is_one or (restless and moved(seen, last)):
+            found = sway(cells, last_cells, self._busy == 0)
+            noise = self._cells.usual_noise()
+            restless = share >= _PANS_FROM and found.unrest > _RESTLESS * noise + 1
+            if found.is_one(noise) or (restless and moved(seen, last)):
                 return Disturbance.SHAKE
         if share >= _ALL_FROM:
             return Disturbance.LIGHT if self._exposure.jumped else Disturbance.SHAKE
@@ -111,6 +115,7 @@ class Eye:
         self._pixels.restart(seen)
         self._cells.restart(cells)
         self._exposure.restart()
+        self._around_last.fill(0)
         self._speckle.restart()
         self._stillness.restart()
         self._last, self._last_cells = seen, cells

@@ -24,6 +24,8 @@ SWAY = 0.1
 """Cells (0.8 pixels where a detector sees the frame 640 pixels long) that the whole picture must have moved."""
 _EXPLAINED = 0.15
 """Share of the differences, as energy, that one shift must explain; noise and passers-by leave less than 0.03."""
+_UNREST, _UNREST_LEVELS = 1.75, 0.25
+"""What is left of flicker that was divided out looks like a sway, but is hardly more than noise."""
 _RESPONSE = 0.25
 """Of the phase correlation, 1 where a shift explains all; two pictures that have nothing in common give less than 0.1."""
 _LEFT = 0.8
@@ -56,10 +58,10 @@ class Sway(NamedTuple):
     explained: float
     unrest: float
 
-    @property
-    def is_one(self) -> bool:
-        """Whether the whole picture moved a little."""
-        return self.cells >= SWAY and self.explained >= _EXPLAINED
+    def is_one(self, usual_noise: float) -> bool:
+        """Whether the whole picture moved a little, where cells stray by `usual_noise` grey levels by themselves."""
+        beyond_noise = self.unrest > _UNREST * usual_noise + _UNREST_LEVELS
+        return beyond_noise and self.cells >= SWAY and self.explained >= _EXPLAINED
 
 
 def sway(now: ByteArray, before: ByteArray, quiet: npt.NDArray[np.bool_]) -> Sway:
