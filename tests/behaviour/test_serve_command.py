@@ -138,6 +138,19 @@ def test_a_token_keeps_others_out_and_stays_secret(weights: str) -> None:
         assert TOKEN not in server.log() + json.dumps(report)
 
 
+def test_metrics_that_are_open_say_what_was_asked_and_let_nobody_ask_more(weights: str) -> None:
+    with ServeProcess(weights, "--open-metrics", environment={"CAMSLICE_TOKEN": TOKEN}) as server:
+        address = f"http://{server.http}"
+        asked = {"inputs": [{"name": "picture", "datatype": "UINT8", "shape": [1, 1, 1, 3], "data": [9, 9, 9]}]}
+        assert httpx.post(f"{address}/v2/models/tiny/infer", json=asked).status_code == 401
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        assert httpx.post(f"{address}/v2/models/tiny/infer", json=asked, headers=bearer).status_code == 200
+        told = httpx.get(f"{address}/metrics").text
+    assert 'camslice_server_requests_answered_total{model="tiny"} 1.0' in told
+    assert 'camslice_server_queue_duration_seconds_bucket{le="+Inf",model="tiny"} 1.0' in told
+    assert 'camslice_server_batches_total{model="tiny",size="1"} 1.0' in told
+
+
 def test_encrypted_it_is_reached_by_who_trusts_it(weights: str, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     certificate, key = authority.certificate("server")

@@ -41,6 +41,9 @@ def serve(
     token_file: Annotated[
         Path | None, typer.Option(help="file with the token that clients must send (else CAMSLICE_TOKEN)", metavar="FILE")
     ] = None,
+    open_metrics: Annotated[
+        bool, typer.Option("--open-metrics", help="tell /metrics without the token; who reaches the port may read them")
+    ] = False,
     accept_licence: AcceptLicences = None,
     as_json: AsJson = False,
 ) -> None:
@@ -62,7 +65,8 @@ def serve(
     from camslice.models.expected import expected_hashes, refuse_other_weights
     from camslice.models.resolve import resolve
 
-    doors = Doors.read(grpc, http, read_tls(tls_cert, tls_key, tls_client_ca), read_token(token_file))
+    tls = read_tls(tls_cert, tls_key, tls_client_ca)
+    doors = Doors.read(grpc, http, tls, read_token(token_file), open_metrics=open_metrics)
     wanted = [called(model) for model in models]
     declared = [model_on_pictures(each.model, confidence, nms_iou, engine, precision) for each in wanted]
     specs = [replace(spec, device=device, max_batch=max_batch) for spec in declared]

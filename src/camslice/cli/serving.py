@@ -46,9 +46,10 @@ class Doors:
     http: TcpAddress | None
     tls: Tls | None
     token: str | None
+    open_metrics: bool = False
 
     @classmethod
-    def read(cls, grpc: str, http: str, tls: Tls | None, token: str | None) -> Doors:
+    def read(cls, grpc: str, http: str, tls: Tls | None, token: str | None, *, open_metrics: bool = False) -> Doors:
         """The addresses as typed. Raises MachineError, also for one that is open to others without a token."""
         over_grpc = None if grpc == NOWHERE else parse_address(grpc)
         over_http = None if http == NOWHERE else parse_address(http)
@@ -57,7 +58,7 @@ class Doors:
                 address.require_token(token)
         if over_http is not None and not isinstance(over_http, TcpAddress):
             raise MachineError(f"cannot listen on {http!r} for HTTP: write HOST:PORT, such as 127.0.0.1:8000")
-        return cls(over_grpc, over_http, tls, token)
+        return cls(over_grpc, over_http, tls, token, open_metrics)
 
 
 def run_server(
@@ -70,7 +71,7 @@ def run_server(
     service = Service(_repository(found, threads or inference_threads()), limits)
     wire = WireLimits(message_bytes=max_message_bytes or _message_bytes(found))
     try:
-        server = OipServer(service, doors.grpc, doors.http, doors.tls, doors.token, wire)
+        server = OipServer(service, doors.grpc, doors.http, doors.tls, doors.token, wire, open_metrics=doors.open_metrics)
         try:
             # Listening comes first: a port in use is told before the models are loaded, and whoever asks hears "not ready".
             server.start()

@@ -74,6 +74,7 @@ def _deployment(
             f"0.0.0.0:{HTTP_PORT}",
             "--token-file",
             f"{TOKEN_DIR}/token",
+            "--open-metrics",
         ],
         "env": [
             {"name": key, "value": value}

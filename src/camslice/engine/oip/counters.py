@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from camslice.engine.oip.descriptions import BatchStatistics, ModelStatistics, Sum
+from camslice.engine.oip.descriptions import EDGES_S, NO_REQUESTS, BatchStatistics, ModelStatistics, Sum
 from camslice.engine.oip.messages import Status
 from camslice.engine.oip.stage_clock import Part, StageClock
+
+_EDGES_NS = tuple(round(edge_s * 1e9) for edge_s in EDGES_S)
 
 
 class Counters:
@@ -23,6 +26,8 @@ class Counters:
         self._parts = dict.fromkeys(Part, Sum())
         self._batches: dict[int, BatchStatistics] = {}
         self._refused: Counter[str] = Counter()
+        self._queued = list(NO_REQUESTS)
+        self._took = list(NO_REQUESTS)
         self._last_inference_ms = 0
 
     def batch(self, pictures: int, preprocess_ns: int, inference_ns: int, postprocess_ns: int) -> None:
@@ -41,6 +46,8 @@ class Counters:
         """A request got its answer."""
         with self._lock:
             self._success = self._success.plus(clock.total_ns)
+            self._took[bisect_left(_EDGES_NS, clock.total_ns)] += 1
+            self._queued[bisect_left(_EDGES_NS, clock.spent_ns[Part.QUEUE])] += 1
             for part, ns in clock.spent_ns.items():
                 self._parts[part] = self._parts[part].plus(ns)
 
@@ -69,4 +76,6 @@ class Counters:
                 self._parts[Part.POSTPROCESS],
                 batches,
                 refused,
+                tuple(self._queued),
+                tuple(self._took),
             )

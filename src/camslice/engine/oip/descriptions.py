@@ -67,6 +67,12 @@ class Sum:
         return Sum(self.count + count, self.ns + ns)
 
 
+EDGES_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper edges, in seconds, of the bins in which requests are counted by a time."""
+NO_REQUESTS = (0,) * (len(EDGES_S) + 1)
+"""Of such bins; the last one has no upper edge."""
+
+
 @dataclass(frozen=True, slots=True)
 class BatchStatistics:
     """Batches of one size."""
@@ -83,7 +89,8 @@ class ModelStatistics:
 
     `inference_count` counts pictures, `execution_count` batches, the other sums requests. `refused` counts the requests that
     were not answered by their status (a key is a value of `Status`); `fail` is the sum of them all.
-    `last_inference_ms` is UTC in ms since 1970, 0 before the first.
+    `last_inference_ms` is UTC in ms since 1970, 0 before the first. `queued` and `took` count answered requests by the
+    time that they waited and that they took in all, in the bins of `EDGES_S` and a last one.
     """
 
     name: str
@@ -99,6 +106,8 @@ class ModelStatistics:
     compute_output: Sum = Sum()
     batches: tuple[BatchStatistics, ...] = ()
     refused: Mapping[str, int] = field(default_factory=dict)
+    queued: tuple[int, ...] = NO_REQUESTS
+    took: tuple[int, ...] = NO_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)

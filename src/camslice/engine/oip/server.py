@@ -44,8 +44,13 @@ class OipServer:
         tls: Tls | None = None,
         token: str | None = None,
         limits: WireLimits | None = None,
+        *,
+        open_metrics: bool = False,
     ) -> None:
-        """Raises MachineError when an address is open to other machines and there is no token, or one easily guessed."""
+        """`open_metrics`: `/metrics` is told without the token.
+
+        Raises MachineError when an address is open to other machines and there is no token, or one easily guessed.
+        """
         for address in (grpc_address, http_address):
             if address is not None:
                 address.require_token(token)
@@ -57,6 +62,7 @@ class OipServer:
         self._service = service
         self._tls = tls
         self._token = token
+        self._open_metrics = open_metrics
         self._limits = limits or WireLimits()
         self._thread: threading.Thread | None = None
         self._started: Future[None] = Future()
@@ -121,4 +127,6 @@ class OipServer:
             return None
         from camslice.engine.oip.over_http.server import HttpServer
 
-        return HttpServer(self._service, self.http_address, self._tls, self._token, self._limits)
+        return HttpServer(
+            self._service, self.http_address, self._tls, self._token, self._limits, open_metrics=self._open_metrics
+        )

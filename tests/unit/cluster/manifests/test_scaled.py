@@ -88,6 +88,14 @@ def test_who_says_how_many_there_are() -> None:
     assert "replicas" not in deployment["spec"]
 
 
+def test_engine_servers_tell_prometheus_what_they_do_at_the_port_that_is_scraped() -> None:
+    (deployment,) = [each for each in engine_objects(fleet(), DevicePlugin()) if each["kind"] == "Deployment"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert "--open-metrics" in container["args"]
+    port = {each["name"]: each["containerPort"] for each in container["ports"]}["http"]
+    assert container["args"][container["args"].index("--http") + 1] == f"0.0.0.0:{port}"
+
+
 def test_a_fleet_without_engine_servers_has_nothing_to_scale() -> None:
     of = fleet()
     (shape,) = of.shapes

@@ -22,9 +22,15 @@ LIMITS = WireLimits(message_bytes=64 << 10, structure_bytes=4 << 10, fields=20, 
 
 @contextmanager
 def serving(
-    service: FakeService, *, tls: Tls | None = None, token: str | None = None, limits: WireLimits = LIMITS
+    service: FakeService,
+    *,
+    tls: Tls | None = None,
+    token: str | None = None,
+    limits: WireLimits = LIMITS,
+    open_metrics: bool = False,
 ) -> Iterator[OipServer]:
-    server = OipServer(service, TcpAddress("127.0.0.1", 0), TcpAddress("127.0.0.1", 0), tls, token, limits)
+    local = TcpAddress("127.0.0.1", 0)
+    server = OipServer(service, local, local, tls, token, limits, open_metrics=open_metrics)
     server.start()
     try:
         yield server

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from camslice.engine.oip.messages import InferRequest, InferResponse, OipError, SharedMemory, Status, Tensor
 from camslice.engine.oip.over_http import calls
@@ -60,6 +61,37 @@ def test_the_server_says_who_it_is_and_what_it_serves(server: OipServer, client:
     for path in ("models/stats", "models/echo/stats", "models/echo/versions/1/stats"):
         (statistics,) = client.get(path).json()["model_stats"]
         assert (statistics["inference_count"], statistics["refused"]) == (7, {"too late": 2})
+
+
+def test_prometheus_reads_what_every_model_was_asked_and_why_it_refused(server: OipServer, client: httpx.Client) -> None:
+    answer = client.get(f"http://{server.http_address}/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    samples = [sample for family in text_string_to_metric_families(answer.text) for sample in family.samples]
+
+    def told(name: str, by: str = "model") -> dict[str, float]:
+        return {sample.labels[by]: sample.value for sample in samples if sample.name == f"camslice_server_{name}"}
+
+    assert told("model_ready") == {"echo": 1, "asleep": 0}
+    assert told("requests_refused_total", "cause") == {each: 2 if each is Status.TOO_LATE else 0 for each in Status}
+    assert told("requests_answered_total") == {"echo": 5}
+    assert told("pictures_total") == {"echo": 7}
+    assert told("request_duration_seconds_sum") == {"echo": pytest.approx(1e-6)}
+
+
+@pytest.mark.parametrize(("is_open", "sent", "status"), [(False, None, 401), (False, "k" * 16, 200), (True, None, 200)])
+def test_metrics_ask_for_the_token_unless_they_are_open(
+    service: FakeService, is_open: bool, sent: str | None, status: int
+) -> None:
+    with serving(service, token="k" * 16, open_metrics=is_open) as server:
+        headers = {} if sent is None else {"authorization": f"Bearer {sent}"}
+        assert httpx.get(f"http://{server.http_address}/metrics", headers=headers).status_code == status
+        assert httpx.get(f"http://{server.http_address}/v2/models/stats").status_code == 401, "nothing else is open"
+
+
+def test_metrics_that_are_open_are_still_not_for_web_pages(service: FakeService) -> None:
+    with serving(service, open_metrics=True) as server:
+        page = {"origin": "http://elsewhere.example"}
+        assert httpx.get(f"http://{server.http_address}/metrics", headers=page).status_code == 403
 
 
 def test_health_is_a_status(service: FakeService, client: httpx.Client) -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from camslice.engine.oip.descriptions import EDGES_S
 from camslice.engine.oip.limits import Limits
 from camslice.engine.oip.messages import InferResponse, OipError, RequestedOutput, SharedMemory, Status, Tensor
 from camslice.engine.oip.metadata import model_config
@@ -364,6 +365,9 @@ def test_answers_and_refusals_are_counted_by_cause(tmp_path: Path) -> None:
     assert seen.refused == {"too late": 1, "invalid argument": 1}
     parts = [seen.queue, seen.compute_input, seen.compute_infer, seen.compute_output]
     assert sum(part.ns for part in parts) == seen.success.ns
+    assert sum(seen.took) == sum(seen.queued) == 1, "answered requests, each once"
+    assert seen.took.index(1) == sum(seen.success.ns / 1e9 > edge for edge in EDGES_S), "it took what it took"
+    assert seen.queued.index(1) == sum(seen.queue.ns / 1e9 > edge for edge in EDGES_S)
     assert seen.last_inference_ms > 1_600_000_000_000
 
 

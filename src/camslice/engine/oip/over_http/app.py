@@ -1,4 +1,4 @@
-"""Which address of the protocol's HTTP interface (`/v2/...`) leads to which call."""
+"""Which address of the protocol's HTTP interface (`/v2/...`) leads to which call; `/metrics` beside it is for Prometheus."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from starlette.types import ASGIApp
 
 from camslice.engine.oip.over_http.answers import Endpoint, answer, answered
 from camslice.engine.oip.over_http.calls import HttpCalls
-from camslice.engine.oip.over_http.guard import HttpGuard
+from camslice.engine.oip.over_http.guard import METRICS_PATH, HttpGuard
 from camslice.engine.oip.service import Service
 from camslice.engine.oip.wire_limits import WireLimits
 
 
-def http_app(service: Service, limits: WireLimits, token: str | None) -> ASGIApp:
-    """The application. Without a token it is for programs on this machine only."""
+def http_app(service: Service, limits: WireLimits, token: str | None, *, open_metrics: bool = False) -> ASGIApp:
+    """The application. Without a token it is for programs on this machine only. `open_metrics`: they are told without it."""
     calls = HttpCalls(service, limits, trusted=token is not None)
     routes = [
         _get("/v2", calls.server_metadata),
         _get("/v2/health/live", calls.server_live),
         _get("/v2/health/ready", calls.server_ready),
         _get("/v2/models/stats", calls.model_statistics),
+        _get(METRICS_PATH, calls.metrics),
         *(each for model in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}") for each in _model(model, calls)),
         _post("/v2/repository/index", calls.repository_index),
         _post("/v2/repository/models/{model}/load", calls.load),
@@ -40,7 +41,7 @@ def http_app(service: Service, limits: WireLimits, token: str | None) -> ASGIApp
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_address})
     app.router.redirect_slashes = False
-    return HttpGuard(app, token, limits.requests_at_once)
+    return HttpGuard(app, token, limits.requests_at_once, open_metrics=open_metrics)
 
 
 def _model(path: str, calls: HttpCalls) -> list[Route]:

@@ -71,6 +71,13 @@ class HttpCalls:
         """GET v2/models/stats, v2/models/NAME/stats."""
         return answer(described.model_statistics(self._service.statistics(*_model(request))))
 
+    async def metrics(self, _: Request) -> Response:
+        """GET /metrics: the statistics of all models for Prometheus."""
+        from camslice.engine.oip.over_http.metrics import render
+
+        text, media_type = render(self._service.repository_index(), self._service.statistics())
+        return Response(text, media_type=media_type)
+
     async def infer(self, request: Request) -> Response:
         """POST v2/models/NAME/infer."""
         body = await read_body(request, self._limits.message_bytes, self._limits.read_s)

@@ -17,27 +17,31 @@ from camslice.engine.oip.messages import OipError, Status
 from camslice.engine.oip.over_http.answers import answer, refuse
 from camslice.fleet.address import is_loopback
 
-_OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
+METRICS_PATH = "/metrics"
+_HEALTH_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
 
 
 class HttpGuard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, token: str | None, most: int) -> None:
-        """`most` requests may be under way; questions for the server's health find room at any time."""
+    def __init__(self, app: ASGIApp, token: str | None, most: int, *, open_metrics: bool = False) -> None:
+        """`most` requests may be under way; questions for the server's health, and for its metrics, find room at any time.
+        `open_metrics`: whoever reaches the server may read them.
+        """
         self._app = app
         self._token = token
+        self._open = _HEALTH_PATHS | ({METRICS_PATH} if open_metrics else set())
         self._gate = Gate(most)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through or answer it here."""
         headers = Headers(scope=scope)
-        is_open = scope["path"] in _OPEN_PATHS
-        if not is_open and not admits(self._token, headers.get("authorization")):
+        path = scope["path"]
+        if path not in self._open and not admits(self._token, headers.get("authorization")):
             await refuse(OipError(Status.UNAUTHENTICATED, DEMAND))(scope, receive, send)
         elif self._token is None and (fault := _from_a_web_site(headers)):
             await answer({"error": fault}, 403)(scope, receive, send)
-        elif is_open:
+        elif path in _HEALTH_PATHS or path == METRICS_PATH:
             await self._app(scope, receive, send)
         else:
             await self._within_bounds(scope, receive, send)

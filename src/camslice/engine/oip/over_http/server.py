@@ -22,11 +22,20 @@ from camslice.engine.oip.wire_limits import WireLimits
 class HttpServer:
     """Answers requests at one address. Lives on the event loop of its owner, `OipServer`; owns its listening socket."""
 
-    def __init__(self, service: Service, address: TcpAddress, tls: Tls | None, token: str | None, limits: WireLimits) -> None:
+    def __init__(
+        self,
+        service: Service,
+        address: TcpAddress,
+        tls: Tls | None,
+        token: str | None,
+        limits: WireLimits,
+        *,
+        open_metrics: bool = False,
+    ) -> None:
         self.address = address
         """Where it listens; the port is a real one once started."""
         self._config = uvicorn.Config(
-            http_app(service, limits, token),
+            http_app(service, limits, token, open_metrics=open_metrics),
             log_config=None,
             access_log=False,
             http=connections(limits),
