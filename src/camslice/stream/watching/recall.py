@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
+import numpy.typing as npt
 
 _WINDOW = 600
 _DRAWS = 400
@@ -22,15 +23,18 @@ class Recall:
     def __init__(self, seed: int = 0) -> None:
         self._frames: deque[tuple[int, int]] = deque(maxlen=_WINDOW)
         self._rng = np.random.default_rng(seed)
+        self._drawn: npt.NDArray[np.float64] | None = None
 
     def note(self, kept: int, wanted: int) -> None:
         """An audited frame. One in which the full frame shows nothing says nothing."""
         if wanted:
             self._frames.append((kept, wanted))
+            self._drawn = None
 
     def forget(self) -> None:
         """Another policy is in force."""
         self._frames.clear()
+        self._drawn = None
 
     @property
     def frames(self) -> int:
@@ -47,7 +51,8 @@ class Recall:
         """That the recall of all frames lies below `objective`; None while too few were audited to say."""
         if len(self._frames) < FEWEST_FRAMES:
             return None
-        frames = np.array(self._frames, np.float64)
-        counts = self._rng.multinomial(len(frames), np.full(len(frames), 1 / len(frames)), _DRAWS)
-        kept, wanted = counts @ frames[:, 0], counts @ frames[:, 1]
+        if self._drawn is None:
+            frames = np.array(self._frames, np.float64)
+            self._drawn = frames[self._rng.integers(len(frames), size=(_DRAWS, len(frames)))].sum(axis=1)
+        kept, wanted = self._drawn.T
         return float(np.mean(kept < objective * wanted))
