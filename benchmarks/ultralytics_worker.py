@@ -23,14 +23,14 @@ os.environ.setdefault("YOLO_OFFLINE", "true")
 
 
 class Camera(threading.Thread):
-    """Decodes the clip frame by frame as frames fall due, `fps` a second, into a bounded mailbox."""
+    """Decodes the clip as frames fall due, `fps` a second, each `every`-th of its pictures, into a bounded mailbox."""
 
-    def __init__(self, clip: str, fps: float, latency_s: float, wake: threading.Semaphore) -> None:
+    def __init__(self, clip: str, fps: float, every: int, latency_s: float, wake: threading.Semaphore) -> None:
         super().__init__(daemon=True)
         import cv2
 
         self.cv2 = cv2
-        self.clip, self.fps, self.wake = clip, fps, wake
+        self.clip, self.fps, self.every, self.wake = clip, fps, every, wake
         self.depth = max(1, math.ceil(latency_s * fps))
         self.box: deque = deque()
         self.captured = self.dropped = 0
@@ -53,14 +53,17 @@ class Camera(threading.Thread):
                 self.box.popleft()
                 self.dropped += 1
             self.wake.release()
+            for _ in range(self.every - 1):
+                video.grab()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--weights", required=True)
-    parser.add_argument("--clip", required=True)
+    parser.add_argument("--clip", required=True, nargs="+", help="one for all cameras, or one for each")
     parser.add_argument("--cameras", type=int, default=1)
-    parser.add_argument("--fps", type=float, default=1.0, help="per camera")
+    parser.add_argument("--fps", type=float, default=[1.0], nargs="+", help="one for all cameras, or one for each")
+    parser.add_argument("--every", type=int, default=1, help="each so many-th picture of the clip is due")
     parser.add_argument("--closed-loop", action="store_true")
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--batch", type=int, default=1)
@@ -84,7 +87,7 @@ def main() -> None:
 
     cv2.setNumThreads(1)
     model = YOLO(given.weights, task="detect")
-    good, picture = cv2.VideoCapture(given.clip).read()
+    good, picture = cv2.VideoCapture(given.clip[0]).read()
     assert good
     shape = [0, 0]
     for _ in range(8):
@@ -94,11 +97,13 @@ def main() -> None:
     assert result
     wake = threading.Semaphore(0)
     latency_s = given.latency_ms / 1000
-    cameras = [Camera(given.clip, given.fps, latency_s, wake) for _ in range(given.cameras)]
+    clips = given.clip * given.cameras if len(given.clip) == 1 else given.clip
+    rates = given.fps * given.cameras if len(given.fps) == 1 else given.fps
+    cameras = [Camera(clip, fps, given.every, latency_s, wake) for clip, fps in zip(clips, rates, strict=True)]
     print("ready", flush=True)
     starts_at = float(sys.stdin.readline())
     if given.closed_loop:
-        latencies = closed_loop(model, asked, given.clip, starts_at, given.seconds)
+        latencies = closed_loop(model, asked, given.clip[0], starts_at, given.seconds)
         found = {
             "latencies_ms": latencies,
             "captured": len(latencies),
@@ -110,7 +115,7 @@ def main() -> None:
         sys.stdin.read()
         return
     for index, camera in enumerate(cameras):
-        camera.starts_at = starts_at + index / given.fps / given.cameras
+        camera.starts_at = starts_at + index / max(rates) / given.cameras
         camera.ends_at = camera.starts_at + given.seconds
         camera.start()
     latencies: list[float] = []

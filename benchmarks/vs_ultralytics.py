@@ -204,10 +204,10 @@ def as_openvino(python: str, weights: Path, folder: Path) -> Path:
     """The same weights as the folder that Ultralytics' OpenVINO backend reads."""
     target = folder / f"{weights.stem}_openvino_model"
     script = (
-        "import sys, ast, json, yaml, openvino, onnx\n"
+        "import sys, ast, yaml, openvino, onnxruntime\n"
         "weights, target = sys.argv[1:]\n"
         "openvino.save_model(openvino.convert_model(weights), f'{target}/model.xml')\n"
-        "meta = {p.key: p.value for p in onnx.load(weights).metadata_props}\n"
+        "meta = onnxruntime.InferenceSession(weights).get_modelmeta().custom_metadata_map\n"
         "parsed = ('names', 'imgsz', 'stride', 'batch', 'args')\n"
         "known = {k: ast.literal_eval(v) if k in parsed else v for k, v in meta.items()}\n"
         "known['args'] = {**(known.get('args') or {}), 'dynamic': True}\n"
@@ -221,7 +221,9 @@ def as_openvino(python: str, weights: Path, folder: Path) -> Path:
 def versions(python: str) -> dict[str, str]:
     script = (
         "import json, importlib.metadata as m\n"
-        "print(json.dumps({n: m.version(n) for n in ('ultralytics', 'torch', 'onnxruntime', 'openvino', 'opencv-python')}))"
+        "names = ('ultralytics', 'torch', 'onnxruntime', 'openvino', 'opencv-python', 'opencv-python-headless')\n"
+        "there = {d.metadata['Name'] for d in m.distributions()}\n"
+        "print(json.dumps({n: m.version(n) for n in names if n in there}))"
     )
     return dict(json.loads(subprocess.check_output([python, "-c", script])))
 

@@ -13,6 +13,7 @@ from decode_section import decoding
 from markdown_table import table
 from optimiser_section import optimiser
 from planning_section import planning
+from policies_section import policies
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 _CAPACITY = "calibration-capacity"
@@ -66,6 +67,7 @@ def measured() -> str:
             *_topologies(),
             *_network(),
             *_batching(),
+            *(policies(_result("policies")) if (RESULTS / "policies.json").exists() else ()),
             *(decoding(_result("decode")) if (RESULTS / "decode.json").exists() else ()),
             *(calibration(_result("calibration")) if (RESULTS / "calibration.json").exists() else ()),
             *(calibrated_capacity(_result(_CAPACITY)) if (RESULTS / f"{_CAPACITY}.json").exists() else ()),
