@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,21 @@ def refuse(plane: Plane, namespace: str, *cameras: str) -> None:
     until(refused, "the policy to hold")
 
 
+def not_bought(claim: str) -> dict[str, Any]:
+    """What Karpenter says of a claim before it deletes it, when the account has no quota left."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{claim}.1", "namespace": "default"},
+        "involvedObject": {"apiVersion": "karpenter.sh/v1", "kind": "NodeClaim", "name": claim},
+        "type": "Warning",
+        "reason": "InsufficientCapacityError",
+        "message": "NodeClaim event: creating instance, VcpuLimitExceeded: more vCPU capacity than your current limit of 0",
+        "source": {"component": "karpenter"},
+        "lastTimestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
 def test_a_plan_is_applied_changed_and_taken_back(
     plane: Plane, namespace: str, deploy: Run, plan: Callable[[int], Path]
 ) -> None:
@@ -218,7 +234,7 @@ def test_what_is_pending_is_told_in_the_schedulers_own_words_and_ends_with_1(
         "spec": {"containers": [{"name": "camslice", "image": "camslice:none", "resources": {"limits": limits}}]},
     }
     node = plane.fake_node(f"small-{namespace}", {}, {"cpu": "2", "memory": "4Gi", "pods": "9"})
-    plane.apply([pod, node])
+    plane.apply([pod, node, not_bought(f"street-{namespace}.g4dn-xlarge-sliced-1-x7k2p")])
     code, said = deploy(plan(4), "--wait", "8")
     plane.kubectl("delete", "node", f"small-{namespace}")
     assert (code, said["ready"]) == (1, False)
@@ -226,6 +242,7 @@ def test_what_is_pending_is_told_in_the_schedulers_own_words_and_ends_with_1(
     assert "Insufficient nvidia.com/gpu.shared" in words
     assert words in said["why_not"]
     assert any("FailedScheduling" in each for each in said["events"])
+    assert "the account's quota of vCPUs for this family is used up" in said["why_not"], "of a claim that is gone"
 
 
 def test_with_the_real_operator_a_deploy_ends_ready_and_a_second_one_changes_nothing(

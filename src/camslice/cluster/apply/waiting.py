@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from camslice.cluster.client import CAMERA_FLEET, EVENT, NODE, NODE_CLAIM, POD, Cluster, Manifest
+from camslice.cluster.client import CAMERA_FLEET, EVENT, NODE, NODE_CLAIM, NODE_POOL, POD, Cluster, Manifest
 from camslice.cluster.names import FLEET
 
 _PROBLEMS = 5
@@ -25,6 +26,11 @@ _MEANINGS = (
 _WARNING = "Warning"
 _TOLD = ("Nominated", "Launched", "Registered", "Initialized", "DisruptionBlocked", "Unconsolidatable")
 """Karpenter's events that are not warnings and that say how far a node is; the last two are not told."""
+
+_GENERATED = 5
+"""Characters that an API server puts behind `generateName`, of which it takes so many before:"""
+_GENERATED_FROM = 63 - _GENERATED
+_GONE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +90,33 @@ class FleetLook:
 def look(cluster: Cluster, namespace: str, fleet: str, cameras: int) -> FleetLook:
     """Ask once. `cameras`: how many the fleet is to have. Raises ClusterError."""
     found = cluster.get(CAMERA_FLEET, fleet, namespace) or {}
-    pods = list(cluster.list(POD, namespace, labels=f"{FLEET}={fleet}"))
-    nodes = list(cluster.list(NODE, labels=f"{FLEET}={fleet}"))
-    claims = {each["metadata"]["name"] for each in cluster.list(NODE_CLAIM, labels=f"{FLEET}={fleet}")}
-    names = {each["metadata"]["name"] for each in (*pods, *nodes)} | claims
+    labels = f"{FLEET}={fleet}"
+    pods = list(cluster.list(POD, namespace, labels=labels))
+    nodes = list(cluster.list(NODE, labels=labels))
+    pools, claims = ({_name(each) for each in cluster.list(kind, labels=labels)} for kind in (NODE_POOL, NODE_CLAIM))
+    there = {_name(each) for each in (*pods, *nodes)} | claims | pools
     spaces = (namespace, "default") if namespace != "default" else (namespace,)
     events = [each for space in spaces for each in cluster.list(EVENT, space)]
-    return seen(found, pods, nodes, [each for each in events if _object(each) in names], cameras)
+    return seen(found, pods, nodes, about(events, there, pools, datetime.now(UTC)), cameras)
+
+
+def about(events: Iterable[Manifest], there: Collection[str], pools: Collection[str], now: datetime) -> list[Manifest]:
+    """The events of objects that are there, by name, and of claims that are not any more. Pure.
+
+    Karpenter deletes a claim for a node that it cannot buy, and asks again with a new one: why is said of those that are gone.
+    They are known by their pool's name, and count for some minutes, for what was wrong before may have been put right.
+    """
+    gone_since = (now - _GONE).strftime("%Y-%m-%dT%H:%M:%SZ")
+    names = {f"{pool}-"[:_GENERATED_FROM] for pool in pools}
+    return [
+        each for each in events if (name := _object(each)) in there or (_claimed(each, name, names) and _at(each) >= gone_since)
+    ]
+
+
+def _claimed(event: Manifest, name: str, pools: Collection[str]) -> bool:
+    """Whether it is of a NodeClaim whose name the API server made from that of a pool."""
+    kind = (event.get("involvedObject") or {}).get("kind")
+    return kind == "NodeClaim" and len(name) > _GENERATED and name[:-_GENERATED] in pools
 
 
 def seen(
@@ -147,6 +173,10 @@ def _pending(pod: Manifest) -> str:
 
 def _type(node: Manifest) -> str:
     return str((node["metadata"].get("labels") or {}).get("node.kubernetes.io/instance-type") or "of unknown type")
+
+
+def _name(found: Manifest) -> str:
+    return str(found["metadata"]["name"])
 
 
 def _object(event: Manifest) -> str:

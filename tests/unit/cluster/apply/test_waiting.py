@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from camslice.cluster.apply.waiting import seen
+from camslice.cluster.apply.waiting import about, seen
 
 SAID = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.shared."
 
@@ -103,3 +104,36 @@ def test_why_no_node_comes_is_said_with_what_to_do(said: str, words: str) -> Non
     look = seen(fleet(ready="False"), [PENDING], [], [event], 2)
     assert words in look.why_not
     assert SAID in look.why_not
+
+
+LONG = "a-fleet-with-a-name-as-long-as-names-may-be.g4dn-xlarge-sliced-1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "minute", "told"),
+    [
+        ("NodeClaim", "street.g4dn-xlarge-sliced-1-x7k2p", 55, True),
+        ("NodeClaim", f"{LONG[:58]}x7k2p", 55, True),
+        ("NodeClaim", "street.g4dn-xlarge-sliced-1-x7k2p", 45, False),
+        ("NodeClaim", "street.g4dn-xlarge-sliced-1-here1", 45, True),
+        ("NodeClaim", "street.g4dn-xlarge-sliced-12-x7k2p", 55, False),
+        ("NodeClaim", "x7k2p", 55, False),
+        ("Pod", "street.g4dn-xlarge-sliced-1-x7k2p", 55, False),
+        ("NodePool", "street.g4dn-xlarge-sliced-1", 1, True),
+    ],
+    ids=["gone", "cut short", "gone long ago", "there", "of another pool", "of nobody", "no claim", "the pool itself"],
+)
+def test_what_was_said_of_claims_that_karpenter_deleted_is_told_for_some_minutes(
+    kind: str, name: str, minute: int, told: bool
+) -> None:
+    event = {
+        "type": "Warning",
+        "reason": "InsufficientCapacityError",
+        "lastTimestamp": f"2026-01-01T11:{minute:02}:00Z",
+        "message": "creating instance: VcpuLimitExceeded: You have requested more vCPU capacity than your current limit of 0",
+        "involvedObject": {"kind": kind, "name": name},
+    }
+    pools = {"street.g4dn-xlarge-sliced-1", LONG}
+    found = about([event], {"street.g4dn-xlarge-sliced-1-here1", *pools}, pools, datetime(2026, 1, 1, 12, tzinfo=UTC))
+    look = seen(fleet(ready="False"), [PENDING], [], found, 2)
+    assert ("quota of vCPUs" in look.why_not) is told
