@@ -39,6 +39,14 @@ def evaluate(
     plot: Annotated[
         Path | None, typer.Option(help="with --policy: draw recall against inferences (.svg or .png)", show_default=False)
     ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            help="with --policy: a profile of this machine that takes up what was measured, for plans",
+            metavar="PROFILE",
+            show_default=False,
+        ),
+    ] = None,
     confidence: Annotated[
         float | None,
         typer.Option(
@@ -70,5 +78,7 @@ def evaluate(
             as_json=as_json,
         )
         return
-    asked = Asked(policy, tuple(arguments or ()), model, cameras, fps, seconds, plot, confidence, nms_iou, engine, precision)
+    asked = Asked(
+        policy, tuple(arguments or ()), model, cameras, fps, seconds, plot, into, confidence, nms_iou, engine, precision
+    )
     evaluate_policy(asked, accept_licence or [], as_json=as_json)

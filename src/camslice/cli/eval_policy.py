@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from camslice.cli.eval_into import add_policies, profile_to_add_to
 from camslice.cli.eval_plot import check_ending, draw_frontier
 from camslice.cli.fetching import FetchBars, asking
 from camslice.cli.options import model_on_pictures
@@ -38,6 +39,7 @@ class Asked:
     fps: float | None
     seconds: float
     plot: Path | None
+    into: Path | None
     confidence: float | None
     nms_iou: float
     engine: str
@@ -48,6 +50,7 @@ def evaluate_policy(asked: Asked, licences: Sequence[str], *, as_json: bool) -> 
     """Judge and print. Raises CamsliceError."""
     if asked.plot is not None:
         check_ending(asked.plot)
+    profile = None if asked.into is None else profile_to_add_to(asked.into)
     fleet = None if asked.policy == "all" or asked.policy in _names() else _fleet(asked.policy)
     policies = _policies(asked, fleet)
     spec, clips = _model(asked, fleet), _clips(asked, fleet)
@@ -60,6 +63,8 @@ def evaluate_policy(asked: Asked, licences: Sequence[str], *, as_json: bool) -> 
         evaluation = evaluate_policies(info, spec, policies, clips, cameras, frames, advance)
     if asked.plot is not None:
         draw_frontier(evaluation, asked.plot)
+    if asked.into is not None and profile is not None:
+        add_policies(asked.into, profile, info, evaluation, clips)
     usd_per_hour = None if fleet is None or fleet.machine is None else fleet.machine.usd_per_hour
     said = [_said(judged, evaluation.fps, usd_per_hour) for judged in evaluation.policies]
     if as_json:

@@ -14,7 +14,7 @@ _PAGE = """<!doctype html>
 <style>body{{font-family:system-ui,sans-serif;margin:2rem auto;max-width:60rem}}td,th{{padding:.2rem .8rem;text-align:left}}
 svg{{width:100%;height:auto}}</style></head><body><h1>{title}</h1>{notes}{picture}
 <table>
-<tr><th>$ per camera and month</th><th>p95 ms</th><th>instance type</th><th>topology</th></tr>
+<tr><th>$ per camera and month</th><th>p95 ms</th><th>recall</th><th>policy</th><th>instance type</th><th>topology</th></tr>
 {rows}</table></body></html>
 """
 
@@ -32,9 +32,14 @@ def draw_frontier(plan: Plan, path: Path) -> None:
         ) from None
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
-    for topology in dict.fromkeys(point.topology for point in plan.frontier):
-        points = [point for point in plan.frontier if point.topology is topology]
-        axes.plot([point.p95 for point in points], [point.usd_per_camera_month for point in points], "o-", label=topology.value)
+    for topology, policy, recall in dict.fromkeys((point.topology, point.policy, point.recall) for point in plan.frontier):
+        points = [each for each in plan.frontier if (each.topology, each.policy, each.recall) == (topology, policy, recall)]
+        axes.plot(
+            [point.p95 for point in points],
+            [point.usd_per_camera_month for point in points],
+            "o-",
+            label=topology.value if plan.objective.recall >= 1.0 else f"{topology.value}, {policy}: recall {recall:.3f}",
+        )
         for point in points:
             axes.annotate(
                 point.instance_type, (point.p95, point.usd_per_camera_month), (4, 4), textcoords="offset points", fontsize=8
@@ -69,9 +74,11 @@ def _page(plan: Plan, svg: str) -> str:
 
 
 def _row(point: FrontierPoint) -> str:
-    cells = (f"{point.usd_per_camera_month:.2f}", f"{point.p95:.0f}", point.instance_type, point.topology)
+    usd, p95, recall = f"{point.usd_per_camera_month:.2f}", f"{point.p95:.0f}", f"{point.recall:.3f}"
+    cells = (usd, p95, recall, point.policy, point.instance_type, point.topology)
     return f"<tr>{''.join(f'<td>{html.escape(str(cell))}</td>' for cell in cells)}</tr>"
 
 
 def _title(plan: Plan) -> str:
-    return f"{plan.cameras} cameras: cost against latency (predicted; the star is the plan)"
+    recall = "" if plan.objective.recall >= 1.0 else " and recall"
+    return f"{plan.cameras} cameras: cost against latency{recall} (predicted; the star is the plan)"

@@ -23,7 +23,7 @@ def print_answer(found: Answer, question: Question) -> None:
         out.print("No plan: no fleet keeps the objective at any price.", style="bold red")
     else:
         for remark in plan.remarks:
-            out.print(f"note: {remark}", style="yellow" if "rests on" in remark else None)
+            out.print(f"note: {remark}", style="yellow" if "rests on" in remark or "full frames" in remark else None)
         out.print(_nodes(plan))
         out.print(_cost(plan))
         out.print(_total(plan, question), style="bold" if plan.feasible else "bold red")
@@ -109,9 +109,10 @@ def _price(rejected: Rejected) -> tuple[float, str]:
 
 
 def _frontier(plan: Plan) -> Table:
-    table = Table(title="cost against latency (nothing is both cheaper and quicker)")
-    for name in ("$ per camera and month", "p95 ms", "instance type", "topology"):
-        table.add_column(name, justify="right" if name.startswith(("$", "p95")) else "left")
+    table = Table(title="cost against latency and recall (nothing is better in one and no worse in the others)")
+    for name in ("$ per camera and month", "p95 ms", "recall", "policy", "instance type", "topology"):
+        table.add_column(name, justify="right" if name.startswith(("$", "p95", "recall")) else "left")
     for point in plan.frontier:
-        table.add_row(f"{point.usd_per_camera_month:.2f}", f"{point.p95:.0f}", point.instance_type, point.topology)
+        usd, p95, recall = f"{point.usd_per_camera_month:.2f}", f"{point.p95:.0f}", f"{point.recall:.3f}"
+        table.add_row(usd, p95, recall, point.policy, point.instance_type, point.topology)
     return table

@@ -19,6 +19,7 @@ from camslice.plan.catalogue.load import load_catalogue
 from camslice.plan.node_kind import NodeKind
 from camslice.plan.plan import Plan, PlannedNode, UsedProfile
 from camslice.plan.plan_yaml import load_plan
+from camslice.plan.policies import looking_as_planned
 from camslice.plan.scaling import scaled
 from camslice.plan.simulation.load import EVENLY, NodeLoad, NodeShape, PodLoad, StreamLoad, Unevenness
 
@@ -97,6 +98,7 @@ def described_by_plan(path: Path, shape: str | None, fps: float | None, catalogu
         allocatable(machine, types.pods_of_system("eks"), prefix_delegation=False),
         profiles,
         partition=_partition(machine, node.shape) if node.topology is Topology.MIG else None,
+        looking=looking_as_planned(profiles, node.policies),
     )
     classes = tuple(each if fps is None else replace(each, fps=fps) for each in plan.classes)
     contents = tuple(node.contents.get(each.name, 0) for each in classes)

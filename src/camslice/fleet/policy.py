@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class Policy:
     """`regions`: only what moves, and what was found before, is analysed, else the full frame.
 
-    `margin` is left around a box that was found before, `full_every` the most due frames from one full frame of a stream to the
+    `margin` is left around a box that was found before, no region is smaller than `smallest`, `full_every` the most due frames from one full frame of a stream to the
     next, `carry` the most frames in a row in which a thing is carried on without being looked at, `scale` that of regions
     relative to full frames.
     """
@@ -21,16 +21,20 @@ class Policy:
     name: str
     regions: bool = True
     margin: int = 8
+    smallest: int = 48
     full_every: int = 30
     carry: int = 0
     scale: float = 1.0
 
 
+PATIENCE = 0.4
+"""For so much of the latency objective, from its capture on, a frame in regions waits for others to share its canvas."""
+
 FULL = Policy("full", regions=False)
 
 LADDER = (
     FULL,
-    Policy("careful", margin=16, full_every=10),
+    Policy("careful", margin=16, smallest=64, full_every=10),
     Policy("regions", margin=8, full_every=30),
     Policy("carry-1", margin=8, full_every=30, carry=1),
     Policy("carry-2", margin=8, full_every=40, carry=2),

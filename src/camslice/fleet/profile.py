@@ -260,6 +260,47 @@ class PriceRow(Strict):
 
 
 @dataclass(frozen=True, slots=True)
+class Activity(Strict):
+    """How much happened where a policy was measured: `frames` of `cameras` that played `clips`, each at `fps`.
+
+    `moving_share`: of the picture, in which something moved, on average. `detections_per_frame`: of the full frames.
+    """
+
+    clips: tuple[str, ...]
+    cameras: int
+    fps: float
+    frames: int
+    moving_share: Figure
+    detections_per_frame: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyCost(Strict):
+    """What a policy of `fleet.policy` keeps and takes, per due frame, where so much happens as its `activity` says.
+
+    `recall`: of what the full-precision model finds in full frames; its `low` is the 5th percentile when frames are drawn anew.
+    None where nothing was there to be found. `inferences_per_frame` counts full frames and canvases, `full_share` the full
+    frames alone; `region_pixels_per_frame` are pixels at the model's scale that lay on canvases. `gate_cpu_ms` is spent on
+    looking for motion, `own_cpu_ms` on deciding, packing and putting together.
+    """
+
+    policy: str
+    recall: Figure | None
+    inferences_per_frame: Figure
+    full_share: Figure
+    region_pixels_per_frame: Figure
+    gate_cpu_ms: Figure
+    own_cpu_ms: Figure
+    activity: Activity
+
+    @property
+    def inferences_per_region_pixel(self) -> float | None:
+        """What a pixel on a canvas costs: a canvas's inference, shared by what lay on it; None where nothing did."""
+        pixels = self.region_pixels_per_frame.value
+        return (self.inferences_per_frame.value - self.full_share.value) / pixels if pixels else None
+
+
+@dataclass(frozen=True, slots=True)
 class Profile(Strict):
     """Everything known of one model on one kind of machine. `date` as YYYY-MM-DD, `sources` by the keys that figures name.
 
@@ -286,6 +327,8 @@ class Profile(Strict):
     sharing: tuple[SharingPoint, ...] = ()
     capacity: tuple[Capacity, ...] = ()
     prices: tuple[PriceRow, ...] = ()
+    policies: tuple[PolicyCost, ...] = ()
+    """What analysing less than full frames keeps and takes; without it plans know nothing but full frames."""
     fits: tuple[Mapping[str, float], ...] = ()
     """Sets of values for its fitted figures, by their paths, each of which explains what is known about as well as the values
     given: figures of one fit hang together, and the corners of their ranges explain nothing."""

@@ -8,9 +8,11 @@ from datetime import date
 
 from camslice.fleet.figures import Figure, Provenance, RawHistogram
 from camslice.fleet.histogram import BINS
+from camslice.fleet.policy import LADDER
 from camslice.fleet.profile import Capacity, Profile
 from camslice.fleet.stages import STAGES
 
+_ROUNDING = 1e-5
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -31,6 +33,7 @@ def faults(profile: Profile) -> Iterator[str]:
     for index, price in enumerate(profile.prices):
         if price.cameras < 1:
             yield f"prices[{index}].cameras: {price.cameras}; a price is shared by at least one camera"
+    yield from _policies(profile)
 
 
 def _head(profile: Profile) -> Iterator[str]:
@@ -82,6 +85,22 @@ def _costs(profile: Profile) -> Iterator[str]:
     for cost in profile.decode:
         if cost.cpu_ms_per_megapixel.value == 0:
             yield f"decode: {cost.codec} takes no time, which cannot be"
+
+
+def _policies(profile: Profile) -> Iterator[str]:
+    known = [policy.name for policy in LADDER]
+    names = [each.policy for each in profile.policies]
+    if unknown := sorted(set(names) - set(known)):
+        yield f"policies: there is no policy {', '.join(unknown)}; there are {', '.join(known)}"
+    if len(set(names)) < len(names):
+        yield "policies: a policy stands there twice"
+    for each in profile.policies:
+        shares = {"full_share": each.full_share, "moving_share": each.activity.moving_share, "recall": each.recall}
+        for name, share in shares.items():
+            if share is not None and share.value > 1:
+                yield f"policies.{each.policy}: {name} is {share.value:g}, and a share is at most 1"
+        if each.full_share.value > each.inferences_per_frame.value + _ROUNDING:
+            yield f"policies.{each.policy}: more full frames than inferences"
 
 
 def _capacity(path: str, capacity: Capacity) -> Iterator[str]:

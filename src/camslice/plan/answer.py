@@ -1,17 +1,25 @@
-"""The answer to a question: a plan, or that there is none and what would have to give."""
+"""The answer to a question: a plan, or that there is none and what would have to give.
+
+Where the objective lets recall go, two plans are made: at full frames, and with the cheapest policy that was measured to keep
+what is demanded. The cheaper one is the answer, full frames where they cost the same.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 
 from camslice.plan.assemble import assembled
+from camslice.plan.classes import demand_of
+from camslice.plan.eligibility import profiles_by_model
 from camslice.plan.infeasible import WayOut, ways_out
 from camslice.plan.judge import Lengths, Verdict
 from camslice.plan.plan import Plan, Rejected
 from camslice.plan.planner import Drawn, Question, draw, limits_of
+from camslice.plan.policies import Allowed, allowed_policies
 from camslice.plan.reasons import rejections
-from camslice.plan.search import Solve, Told
+from camslice.plan.search import Found, Solve, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +44,56 @@ def answer(
 ) -> Answer:
     """Plan. Raises PlanError and CatalogueError for what is wrong with the question."""
     memory: MutableMapping[str, Verdict] = {} if remembered is None else remembered
+    used = [each.model for each in demand_of(question.fleet).classes]
+    allowed = allowed_policies(question.fleet, profiles_by_model(question.fleet.models, used, question.profiles))
+    tries = [_tried(question, solve, memory, told)]
+    if allowed.by_model:
+        told("at full frames; now with less of each")
+        tries.append(_tried(replace(question, policies=allowed.cheapest), solve, memory, told))
+    best = min(tries, key=lambda each: each.usd_per_month)
+    plan = None
+    if math.isfinite(best.usd_per_month):
+        others = [draw(replace(question, policies=policies), solve, memory) for policies in allowed.others]
+        further = [*(each.drawn for each in tries if each is not best), *others]
+        plan = assembled(best.drawn, best.found, further, tries[0].usd_per_month, _why_full(allowed, best))
+        if not plan.feasible:
+            told("dearer than allowed; looking for what would have to give")
+    ways: tuple[WayOut, ...] = ()
+    if best.drawn.candidates and (plan is None or not plan.feasible):
+        ways = ways_out(best.drawn.question, lambda other: _cheapest(other, solve, memory))
+    return Answer(
+        plan,
+        rejections(best.drawn, best.found.solution) if plan is None else plan.rejected,
+        ways,
+        sum(each.found.solution.seconds for each in tries),
+        sum(each.drawn.judge.simulations for each in tries),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A search for the cheapest fleet. `usd_per_month`: infinite where none keeps the objective at any price."""
+
+    drawn: Drawn
+    found: Found
+    usd_per_month: float
+
+
+def _tried(question: Question, solve: Solve, memory: MutableMapping[str, Verdict], told: Told) -> _Try:
     drawn = draw(question, solve, memory, told)
     found = drawn.search.run(limits_of(drawn))
-    simulations = drawn.judge.simulations
-    if any(found.solution.unplaced):
-        ways = ways_out(question, lambda other: _cheapest(other, solve, memory)) if drawn.candidates else ()
-        return Answer(None, rejections(drawn, found.solution), ways, found.solution.seconds, simulations)
-    plan = assembled(drawn, found)
-    ways = ()
-    if not plan.feasible:
-        told("dearer than allowed; looking for what would have to give")
-        ways = ways_out(question, lambda other: _cheapest(other, solve, memory))
-    return Answer(plan, plan.rejected, ways, found.solution.seconds, drawn.judge.simulations)
+    usd = math.inf if any(found.solution.unplaced) else found.solution.usd_per_month + drawn.usd_fixed_per_month
+    return _Try(drawn, found, usd)
+
+
+def _why_full(allowed: Allowed, best: _Try) -> tuple[str, ...]:
+    if not allowed.by_model or best.drawn.question.policies:
+        return allowed.why_not
+    recall = best.drawn.question.fleet.objective.recall
+    return (
+        *allowed.why_not,
+        f"full frames: looking at less (`objective.recall` is {recall:g}) would not make this fleet cheaper",
+    )
 
 
 def _cheapest(question: Question, solve: Solve, remembered: MutableMapping[str, Verdict]) -> float | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from camslice.fleet.figures import Provenance
+from camslice.fleet.policy import PATIENCE
 from camslice.fleet.types import StreamKey, Topology
 from camslice.plan.capacity.limits import planned_pods, why_too_full
 from camslice.plan.capacity.shares import RESOURCES, memory_mb
@@ -18,15 +19,26 @@ from camslice.plan.judge import Judge, Verdict
 from camslice.plan.node_kind import NodeKind
 from camslice.plan.optimise.placement import StandingNode, place
 from camslice.plan.optimise.problem import Contents, Shape, Solution
-from camslice.plan.plan import Plan, PlannedNode, Predicted, SpareNode, UsedProfile
+from camslice.plan.plan import Plan, PlannedNode, PlannedPolicy, Predicted, Saving, SpareNode, UsedProfile
 from camslice.plan.planner import Drawn, by_name, costs, demanded_usd_per_month
+from camslice.plan.policies import planned_policy, words_of
 from camslice.plan.ranges import range_of
 from camslice.plan.reasons import rejections
 from camslice.plan.search import Found
 
 
-def assembled(drawn: Drawn, found: Found) -> Plan:
-    """The plan that rents what was found; every stream has a place."""
+def assembled(
+    drawn: Drawn,
+    found: Found,
+    further: Sequence[Drawn] = (),
+    usd_at_full_frames: float = math.inf,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """The plan that rents what was found; every stream has a place.
+
+    `further`: the same question with other policies, for the frontier; `usd_at_full_frames`: what the plan comes to with none
+    (infinite: there is no such plan). `notes` are further remarks.
+    """
     question, demand = drawn.question, drawn.demand
     solution = found.solution
     nodes = _nodes(drawn, solution)
@@ -36,6 +48,8 @@ def assembled(drawn: Drawn, found: Found) -> Plan:
     fixed = drawn.usd_fixed_per_month
     most = demanded_usd_per_month(question, question.fleet.objective, demand.cameras)
     used = _used(drawn, solution)
+    policies = _policies(drawn, solution)
+    saving = None if not policies else _saving(usd_at_full_frames, counted)
     bound = min(counted, solution.lower_bound_usd_per_month + fixed)
     return Plan(
         counted <= most + _CENT / 2,
@@ -55,10 +69,49 @@ def assembled(drawn: Drawn, found: Found) -> Plan:
         lines.nodes if question.nodes_only else lines.lines,
         used,
         rejections(drawn, solution),
-        frontier_of(drawn),
-        tuple(_remarks(drawn, nodes, used, lines, solution)),
+        frontier_of((drawn, *further)),
+        (*notes, *_of_policies(policies, saving, nodes), *_remarks(drawn, nodes, used, lines, solution)),
         {"origin": question.catalogue.origin, "date": question.catalogue.date},
+        policies=policies,
+        saving=saving,
     )
+
+
+def _policies(drawn: Drawn, solution: Solution) -> tuple[PlannedPolicy, ...]:
+    """Those of the nodes that are rented, once for each profile."""
+    found: dict[tuple[str, str], PlannedPolicy] = {}
+    for shape in solution.shapes:
+        candidate = drawn.candidate(drawn.search.kind_of(shape.option))
+        for of, count in zip(drawn.demand.classes, shape.contents, strict=True):
+            looking = candidate.kind.looking.get(of.model)
+            if count and looking is not None:
+                known = candidate.coverings[of.model].known
+                found[of.model, known.where] = planned_policy(of.model, known, looking.policy)
+    return tuple(found.values())
+
+
+def _saving(usd_at_full_frames: float, usd: float) -> Saving:
+    if math.isinf(usd_at_full_frames):
+        return Saving()
+    return Saving(round(usd_at_full_frames, 2), round(1.0 - usd / usd_at_full_frames, 4))
+
+
+def _of_policies(policies: Sequence[PlannedPolicy], saving: Saving | None, nodes: Sequence[PlannedNode]) -> Iterator[str]:
+    yield from map(words_of, policies)
+    if saving is None:
+        return
+    usd, share = saving.usd_per_month_at_full_frames, saving.share
+    if usd is None or share is None:
+        yield "no fleet keeps the objective with full frames: the whole plan rests on that cameras are no busier"
+    else:
+        yield f"with full frames it would be ${usd:,.2f} a month: {100 * share:.0f} % is saved as long as cameras are no busier"
+    yield (
+        f"predicted latencies count that each frame waits for others to share its canvas for {100 * PATIENCE:.0f} % of the "
+        "objective; bursts of full frames are not simulated"
+    )
+    full = sum(node.count for node in nodes if not node.policies)
+    if full:
+        yield f"{full} nodes are planned with full frames, for their profiles say nothing of the policy"
 
 
 def _nodes(drawn: Drawn, solution: Solution) -> tuple[PlannedNode, ...]:
@@ -100,6 +153,7 @@ def _node(drawn: Drawn, shape: Shape, number: int, held: tuple[tuple[str, ...], 
         _with_range(verdict, low_ms, high_ms),
         binding_constraint(drawn, kind, shape.contents, verdict),
         _utilisation(kind, shape.contents, drawn, verdict),
+        {model: looking.policy for model, looking in kind.looking.items()},
     )
 
 

@@ -6,7 +6,7 @@ The one place that says which pods stand on a node for given streams: simulation
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from camslice.fleet.profile import Profile
 from camslice.fleet.types import Objective, Topology
@@ -14,7 +14,7 @@ from camslice.plan.catalogue.allocatable import Allocatable
 from camslice.plan.catalogue.instance_type import InstanceType, MigProfile
 from camslice.plan.optimise.problem import Contents
 from camslice.plan.plan import PlannedClass
-from camslice.plan.simulation.load import NodeLoad, NodeShape, PodLoad, StreamLoad
+from camslice.plan.simulation.load import Looking, NodeLoad, NodeShape, PodLoad, StreamLoad
 
 SHARED_BY_PODS = (Topology.SLICED, Topology.MPS, Topology.MIG, Topology.REMOTE)
 """Topologies in which pods of a few streams each stand side by side."""
@@ -30,6 +30,8 @@ class NodeKind:
 
     `alternatives`: the same with other sets of values for what is fitted.
 
+    `looking` by model: where less than full frames is analysed.
+
     `streams_per_pod`: of the topologies whose pods have a fixed number; `partition`: how cards are cut in `mig`.
     """
 
@@ -40,6 +42,7 @@ class NodeKind:
     profiles: Mapping[str, Profile]
     alternatives: tuple[Mapping[str, Profile], ...] = ()
     partition: MigProfile | None = None
+    looking: Mapping[str, Looking] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -104,7 +107,7 @@ class NodeKind:
             if count
         }
         return tuple(
-            PodLoad(model, tuple(loads[index] for index in part), self.threads(model))
+            PodLoad(model, tuple(loads[index] for index in part), self.threads(model), self.looking.get(model))
             for model, part in self.pod_classes(contents, classes)
         )
 

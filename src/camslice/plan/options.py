@@ -14,6 +14,7 @@ from camslice.plan.catalogue.instance_type import InstanceType, MigProfile, Purc
 from camslice.plan.eligibility import Covering, KnownProfile, covering
 from camslice.plan.node_kind import SHARED_BY_PODS, NodeKind
 from camslice.plan.plan import Rejected
+from camslice.plan.policies import looking_of
 from camslice.plan.ranges import alternatives
 from camslice.plan.scaling import scaled
 
@@ -54,9 +55,14 @@ class Candidates:
 
 
 def candidates(
-    catalogue: Catalogue, planning: Planning, profiles: Mapping[str, Sequence[KnownProfile]], prices: Prices
+    catalogue: Catalogue,
+    planning: Planning,
+    profiles: Mapping[str, Sequence[KnownProfile]],
+    prices: Prices,
+    policies: Mapping[str, str] | None = None,
 ) -> Candidates:
-    """Go through all instance types and topologies. Raises CatalogueError for a name or pattern that the catalogue lacks."""
+    """Go through all instance types and topologies. `policies` by model: where less than full frames is to be analysed; not
+    on machines whose profile does not know them. Raises CatalogueError for a name or pattern that the catalogue lacks."""
     usable: list[Candidate] = []
     rejected: list[Rejected] = []
     allowed = catalogue.matching(planning.instance_types)
@@ -94,8 +100,9 @@ def candidates(
             offered = allocatable(machine, system_pods, planning.prefix_delegation)
             by_model = {model: profile_of(each) for model, each in covered.items()}
             others = alternatives_of(covered, by_model)
+            looking = looking_of(by_model, policies or {})
             for streams_per_pod, partition in _ways(machine, topology, planning):
-                kind = NodeKind(machine, topology, streams_per_pod, offered, by_model, others, partition)
+                kind = NodeKind(machine, topology, streams_per_pod, offered, by_model, others, partition, looking)
                 usable.append(Candidate(kind, price, covered))
     return Candidates(tuple(usable), tuple(rejected))
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from camslice.fleet.figures import Provenance, Strict
+from camslice.fleet.figures import Figure, Provenance, Strict
+from camslice.fleet.profile import Activity
 from camslice.fleet.types import Objective, StreamFormat, Topology
 from camslice.plan.catalogue.instance_type import Purchase
 
@@ -72,7 +73,8 @@ class Predicted(Strict):
 class PlannedNode(Strict):
     """`count` nodes of one shape: the same instance type, topology and contents (streams by class).
 
-    `placements`: for each node the streams on it, as CAMERA/MODEL. `usd_per_hour` of one node alone.
+    `placements`: for each node the streams on it, as CAMERA/MODEL. `usd_per_hour` of one node alone. `policies`: how much of a
+    frame is looked at, by model; full frames where none is named.
     """
 
     shape: str
@@ -89,6 +91,7 @@ class PlannedNode(Strict):
     predicted: Predicted
     binding_constraint: str
     utilisation: Mapping[str, float]
+    policies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def streams_per_node(self) -> int:
@@ -118,12 +121,15 @@ class Rejected(Strict):
 
 @dataclass(frozen=True, slots=True)
 class FrontierPoint(Strict):
-    """The cheapest fleet of one instance type and topology: dollars per camera and month against its latency."""
+    """The cheapest fleet of one instance type, topology and policy: dollars per camera and month against latency and
+    recall, of several models the lowest."""
 
     usd_per_camera_month: float
     p95: float
     topology: Topology
     instance_type: str
+    recall: float = 1.0
+    policy: str = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,28 @@ class UsedProfile(Strict):
     where: str
     sha256: str
     scale: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPolicy(Strict):
+    """How much of a model's frames is looked at, what that keeps, and how busy the cameras are taken to be: as on the clips on
+    which it was measured. `where`: the profile that says so."""
+
+    model: str
+    policy: str
+    recall: Figure
+    inferences_per_frame: Figure
+    activity: Activity
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saving(Strict):
+    """What rests on `policies`: the plan at full frames would cost so much (None: there is none at any price), and so large a
+    share of that is saved."""
+
+    usd_per_month_at_full_frames: float | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +211,6 @@ class Plan(Strict):
     remarks: tuple[str, ...] = ()
     catalogue: Mapping[str, str] = field(default_factory=dict)
     fleet: FleetFile | None = None
+    policies: tuple[PlannedPolicy, ...] = ()
+    """Where less than full frames is analysed."""
+    saving: Saving | None = None

@@ -31,7 +31,8 @@ from camslice.plan.simulation.translate import node_of
 class Question:
     """What is to be planned. `nodes_only` leaves out what comes with nodes (control plane, disks, network) everywhere.
 
-    `current` is a plan that stands already: its nodes stay, and as few streams as possible move.
+    `current` is a plan that stands already: its nodes stay, and as few streams as possible move. `policies` by model: where
+    less than full frames is to be analysed; whether they keep the objective is for others to ask (`policies`).
     """
 
     fleet: Fleet
@@ -44,6 +45,7 @@ class Question:
     seed: int = 1
     lengths: Lengths = field(default_factory=Lengths)
     current: Plan | None = None
+    policies: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ def draw(
     demand = demand_of(question.fleet)
     used = [each.model for each in demand.classes]
     profiles = profiles_by_model(question.fleet.models, used, question.profiles)
-    found = candidates(question.catalogue, question.fleet.planning, profiles, AllowedPrices(question))
+    found = candidates(question.catalogue, question.fleet.planning, profiles, AllowedPrices(question), question.policies)
     cameras_per_node = question.fleet.planning.cameras_per_node
     shares: dict[NodeKind, tuple[Shares | None, ...]] = {}
     rejected = list(found.rejected)

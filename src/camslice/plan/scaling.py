@@ -49,6 +49,9 @@ def scaled(profile: Profile, factor: float) -> Profile:
             for each in profile.batches
         ),
         contexts=replace(contexts, accelerator_ms_per_frame=of(contexts.accelerator_ms_per_frame)),
+        policies=tuple(
+            replace(each, gate_cpu_ms=_sure(each.gate_cpu_ms), own_cpu_ms=_sure(each.own_cpu_ms)) for each in profile.policies
+        ),
         sharing=(),
         capacity=(),
         prices=(),

@@ -27,7 +27,8 @@ _BOOTSTRAPS = 400
 class Judged:
     """One policy. `recall` and `precision` are against the full-precision model's full frames, None where that shows nothing;
     `recall_low` is the 5th percentile of the recall when frames are drawn anew (bootstrap). `cpu_ms_per_frame` counts decoding,
-    the gate, all of camslice's own work and inference. `looks`: shares of the frames by how they were looked at.
+    the gate, all of camslice's own work (`own_cpu_ms_per_frame`) and inference. `region_pixels_per_frame`: on canvases, at the
+    model's scale. `looks`: shares of the frames by how they were looked at.
     """
 
     policy: Policy
@@ -35,20 +36,29 @@ class Judged:
     recall_low: float | None
     precision: float | None
     inferences_per_frame: float
+    region_pixels_per_frame: float
     cpu_ms_per_frame: float
+    own_cpu_ms_per_frame: float
     first_detection_delay_ms: float
     looks: Mapping[Look, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`precision` is the model's own arithmetic, `frames` how many were judged, of `cameras`, each at `fps`."""
+    """`precision` is the model's own arithmetic, `frames` how many were judged, of `cameras`, each at `fps`.
+
+    `moving_share`: of the picture, in which the gate saw something move, on average over frames that it understood.
+    `detections_per_frame` are those of the full-precision model on full frames.
+    """
 
     model: str
     precision: str
     cameras: int
     frames: int
     fps: float
+    gate_cpu_ms_per_frame: float
+    moving_share: float
+    detections_per_frame: float
     policies: tuple[Judged, ...]
 
 
@@ -92,23 +102,28 @@ def _evaluate(
     gates = [Gate(camera.masks) for camera in played]
     reference: FullFrames = {}
     full_frames: FullFrames = {} if exact is not looker else reference
-    gate_s = 0.0
+    gate_s, wanted = 0.0, 0
+    moving: list[float] = []
     for _ in range(frames_each):
         frames = [camera.next() for camera in played]
         started_s = time.thread_time()
         sights = [_look(gate, frame) for gate, frame in zip(gates, frames, strict=True)]
         gate_s += time.thread_time() - started_s
+        moving += [float(sight.cells.mean()) for sight in sights if sight.disturbance is None]
         _add_full(exact, [frame for frame in frames if frame.key not in reference], reference, spec.confidence)
+        wanted += sum(len(reference[frame.key]) for frame in frames)
         for trial in trials:
             trial.step(frames, sights, reference, full_frames)
         for _ in frames:
             advance()
     count = frames_each * len(played)
-    before_ms = 1000 * (gate_s + sum(camera.cpu_s for camera in played)) / count
+    gate_ms = 1000 * gate_s / count
+    before_ms = gate_ms + 1000 * sum(camera.cpu_s for camera in played) / count
     inference_ms = 1000 * looker.cpu_s / max(1, looker.inferences)
     fps = played[0].fps
     judged = tuple(_judged(trial, count, before_ms, inference_ms, fps) for trial in trials)
-    return Evaluation(info.name, looker.info.precision, len(played), count, fps, judged)
+    share = float(np.mean(moving)) if moving else 1.0
+    return Evaluation(info.name, looker.info.precision, len(played), count, fps, gate_ms, share, wanted / count, judged)
 
 
 def _look(gate: Gate, frame: Due) -> Sight:
@@ -134,7 +149,9 @@ def _judged(trial: Trial, frames: int, before_ms: float, inference_ms: float, fp
         kept.recall_low(_BOOTSTRAPS),
         kept.precision,
         per_frame,
+        spent.region_pixels / frames,
         before_ms + own_ms + per_frame * inference_ms,
+        own_ms,
         1000 / fps * float(np.mean(delays)) if delays else 0.0,
         {look: count / frames for look, count in spent.looks.items()},
     )

@@ -25,10 +25,11 @@ _MOST_CANVASES = 64
 
 @dataclass(slots=True)
 class Spent:
-    """What a trial took. `looks` counts frames by how they were looked at; `own_cpu_s` is processor time for deciding, packing
-    and putting together, without drawing and inference."""
+    """What a trial took. `looks` counts frames by how they were looked at; `region_pixels` lay on canvases, at the model's
+    scale; `own_cpu_s` is processor time for deciding, packing and putting together, without drawing and inference."""
 
     inferences: int = 0
+    region_pixels: int = 0
     looks: dict[Look, int] = field(default_factory=lambda: dict.fromkeys(Look, 0))
     own_cpu_s: float = 0.0
 
@@ -97,6 +98,7 @@ class Trial:
             if spot is not None:
                 slots[spot.canvas].append((frame.picture, letterbox_at(region, spot, size, wide, high)))
                 owners[spot.canvas].append(frame.camera)
+                self.spent.region_pixels += size[0] * size[1]
         self.spent.inferences += len(slots)
         parts: dict[int, list[Detections]] = {frame.camera: [] for frame, _ in looked}
         for owner, found in zip(owners, self._looker.look(slots), strict=True):

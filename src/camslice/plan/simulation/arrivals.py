@@ -75,7 +75,8 @@ def _of_stream(stream: SimulatedStream, pod: int, number: int, seed: int, end_ms
     first_ms = (drawn if stream.phase is None else stream.phase) * stream.interval_ms
     count = max(0, int(np.ceil((end_ms - first_ms) / stream.interval_ms)))
     captured_ms: Floats = first_ms + stream.interval_ms * np.arange(count, dtype=np.float64)
-    arrival_ms = np.maximum.accumulate(captured_ms + _late_ms(stream.unevenness, captured_ms, dice))
+    late_ms = np.maximum(_late_ms(stream.unevenness, captured_ms, dice), stream.company_ms)
+    arrival_ms = np.maximum.accumulate(captured_ms + late_ms)
     return Arrivals(arrival_ms, captured_ms, np.full(count, pod, np.int64), np.full(count, number, np.int64))
 
 

@@ -57,12 +57,25 @@ class StreamLoad:
 
 
 @dataclass(frozen=True, slots=True)
+class Looking:
+    """How much of each frame is looked at under a policy: `inferences_per_frame`, full frames and canvases together, and CPU ms
+    of each frame for finding what moves, and for deciding, packing and putting together."""
+
+    policy: str
+    inferences_per_frame: float
+    gate_cpu_ms: float
+    own_cpu_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class PodLoad:
-    """A pod of `model` (the name under which its profile is given) with its streams. `threads`: of its engine, on a CPU."""
+    """A pod of `model` (the name under which its profile is given) with its streams. `threads`: of its engine, on a CPU.
+    `looking`: where less than full frames is analysed."""
 
     model: str
     streams: tuple[StreamLoad, ...]
     threads: int | None = None
+    looking: Looking | None = None
 
 
 @dataclass(frozen=True, slots=True)

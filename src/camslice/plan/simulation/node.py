@@ -80,7 +80,8 @@ class SimulatedStream:
     """A frame every `interval_ms` (None: a closed loop), at most `depth` of them waiting.
 
     `decode_ms` of CPU time for each before it can wait, and `undue_decode_ms` for the frames between that nobody analyses.
-    `phase` (0..1) of an interval: when the first frame is due; None: drawn from the seed.
+    `phase` (0..1) of an interval: when the first frame is due; None: drawn from the seed. `company_ms`: for so long, from its
+    capture on, a frame waits for others to share a canvas, which counts in its stage `queue`.
     """
 
     interval_ms: float | None
@@ -89,6 +90,7 @@ class SimulatedStream:
     undue_decode_ms: float = 0.0
     unevenness: Unevenness = EVENLY
     phase: float | None = None
+    company_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

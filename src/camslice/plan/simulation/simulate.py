@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from enum import StrEnum
 
 import numpy as np
 
 from camslice.fleet.errors import PlanError
 from camslice.plan.simulation.compiled import can_compile, is_open
+from camslice.plan.simulation.frames import DECODE, QUEUE
 from camslice.plan.simulation.general import Raw, run_general
 from camslice.plan.simulation.node import SimulatedNode
 from camslice.plan.simulation.quick import expected_frames, is_quick, run_quick
-from camslice.plan.simulation.result import Simulated, outcome_of
+from camslice.plan.simulation.result import Simulated, Trace, outcome_of
 
 DEFAULT_WARM_UP_S = 2.0
 _WORTH_COMPILING = 2_000_000
@@ -71,8 +73,22 @@ def _run_compiled(node: SimulatedNode, seed: int, warm_up_ms: float, end_ms: flo
     return run_general_compiled(node, seed, warm_up_ms, end_ms)
 
 
+def _with_company(trace: Trace, node: SimulatedNode) -> Trace:
+    """What frames waited for company stands in their stage `queue`, not in `decode`, where the ways through a simulation count
+    all that passes before a frame can be taken."""
+    of_pods = [{stream.company_ms for stream in pod.streams} for pod in node.pods]
+    if not any(any(waits) for waits in of_pods):
+        return trace
+    waits_ms = np.array([max(waits) for waits in of_pods])[trace.pods]
+    stage_ms = trace.stage_ms.copy()
+    moved_ms = np.minimum(stage_ms[:, DECODE], waits_ms)
+    stage_ms[:, DECODE] -= moved_ms
+    stage_ms[:, QUEUE] += moved_ms
+    return replace(trace, stage_ms=stage_ms)
+
+
 def _simulated(node: SimulatedNode, raw: Raw, seconds: float, warm_up_ms: float, wall_s: float, *, compiled: bool) -> Simulated:
-    whole = raw.trace
+    whole = _with_company(raw.trace, node)
     ended_ms = whole.captured_ms + whole.total_ms
     done = np.isfinite(ended_ms) & (ended_ms >= warm_up_ms)
     inside = whole.captured_ms >= warm_up_ms

@@ -12,6 +12,7 @@ from camslice.fleet.profile import CPU, Profile
 from camslice.fleet.types import Pace, Topology, mailbox_depth
 from camslice.plan.simulation.costs import decode_overhead_ms, figure, in_pod_batches, pod_work, remote_work
 from camslice.plan.simulation.load import NodeLoad, PodLoad, StreamLoad
+from camslice.plan.simulation.looking import looking_less, steps_less
 from camslice.plan.simulation.machine import device_of, processor_of
 from camslice.plan.simulation.node import Concurrent, SimulatedNode, SimulatedPod, SimulatedServer, SimulatedStream, Slices
 
@@ -47,7 +48,7 @@ def node_of(load: NodeLoad, profiles: Mapping[str, Profile]) -> SimulatedNode:
         pods,
         load.objective.latency_ms,
         load.objective.percentile,
-        tuple(_server(profiles[name], load, device) for name, device in servers),
+        tuple(_server(name, profiles[name], load, device) for name, device in servers),
     )
 
 
@@ -89,6 +90,15 @@ def _devices(load: NodeLoad, profiles: list[Profile]) -> tuple[tuple[Slices | Co
 
 
 def _pod(pod: PodLoad, load: NodeLoad, profile: Profile, device: int | None, server: int | None) -> SimulatedPod:
+    simulated = _in_full(pod, load, profile, device, server)
+    if pod.looking is None:
+        return simulated
+    inference = simulated.batches[0] if server is None else remote_work(profile).batches[0]
+    return looking_less(simulated, pod.looking, load.objective.latency_ms, inference)
+
+
+def _in_full(pod: PodLoad, load: NodeLoad, profile: Profile, device: int | None, server: int | None) -> SimulatedPod:
+    """Every pixel of every frame is analysed."""
     streams = tuple(_stream(stream, load, profile) for stream in pod.streams)
     if server is not None:
         remote = remote_work(profile)
@@ -120,10 +130,14 @@ def _threads(pod: PodLoad, load: NodeLoad) -> int:
     return pod.threads or max(1, load.shape.vcpu // len(load.pods))
 
 
-def _server(profile: Profile, load: NodeLoad, device: int | None) -> SimulatedServer:
+def _server(model: str, profile: Profile, load: NodeLoad, device: int | None) -> SimulatedServer:
     remote = remote_work(profile)
+    looking = next(pod.looking for pod in load.pods if pod.model == model)
+    batches = remote.batches
+    if looking is not None:
+        batches = tuple(steps_less(batch, looking.inferences_per_frame) for batch in batches)
     lanes = load.shape.vcpu if profile.machine.accelerator == CPU else 1
-    return SimulatedServer(remote.batches, device, remote.network_ms, lanes)
+    return SimulatedServer(batches, device, remote.network_ms, lanes)
 
 
 def _stream(stream: StreamLoad, load: NodeLoad, profile: Profile) -> SimulatedStream:
