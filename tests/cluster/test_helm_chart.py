@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -22,6 +21,7 @@ from camslice.web.app import create_app
 from camslice.web.server import WebServer
 from tests.cluster.helm import CHARTS, NAMESPACE, HelmError, Object, helm, of_kind, one, pods_of, rendered
 from tests.fake_fleet import FakeFleet, parse_camera
+from tests.strict_schemas import validate
 from tests.unit.deploy.recipes import ROOT
 
 EVERYTHING: dict[str, Any] = {
@@ -53,7 +53,7 @@ def test_every_object_passes_the_strict_schema_of_every_minor(chart: str, values
     assert len(objects) > 3
     for each in objects:
         if each["kind"] != "CustomResourceDefinition":  # not in those schemas; the API server takes them or not
-            kubernetes_validate.validate(each, minor, strict=True)
+            validate(each, minor)
 
 
 def test_an_older_cluster_is_refused() -> None:

@@ -64,7 +64,7 @@ class Load:
 
     def __enter__(self) -> Load:
         self._thread.start()
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

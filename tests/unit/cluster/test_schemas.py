@@ -13,6 +13,7 @@ from camslice.cluster.objects import WeightsFrom
 from camslice.cluster.pods import preview
 from camslice.cluster.rendering import RenderSettings, rendered
 from camslice.fleet.types import Topology
+from tests.strict_schemas import validate
 from tests.unit.cluster import made_plan as made
 
 MINORS = ("1.33", "1.34", "1.35", "1.36")
@@ -35,15 +36,13 @@ PLANS = {
 @pytest.mark.parametrize("weights", WEIGHTS, ids=["in the image", "claim", "image", "url"])
 @pytest.mark.parametrize("topology", PLANS)
 def test_what_the_operator_makes_passes_the_strict_schema_of_every_minor(topology: str, weights: WeightsFrom) -> None:
-    import kubernetes_validate
-
     fleet = made.declared(20, "store: postgresql://db/camslice\n")
     found = rendered(PLANS[topology], fleet, made.CATALOGUE, RenderSettings("street", weights=weights))
     objects = preview(found.fleet, found.cameras)
     assert {"Pod", "ConfigMap", "Secret", "NetworkPolicy", "PodDisruptionBudget"} <= {each["kind"] for each in objects}
     for minor in MINORS:
         for each in objects:
-            kubernetes_validate.validate(each, minor, strict=True)
+            validate(each, minor)
 
 
 @pytest.mark.parametrize("topology", PLANS)
