@@ -14,8 +14,6 @@ BoolArray = npt.NDArray[np.bool_]
 
 UNKNOWN_MARGIN = 8
 """Around motion that belongs to nothing found before."""
-SMALLEST = 32
-"""Sides are at least so long: a detector needs to see what is around a thing."""
 _WORTH = 1.25
 """Two rectangles become one when that costs no more than so much of their areas together."""
 
@@ -59,11 +57,12 @@ def clusters(cells: BoolArray, size: tuple[int, int]) -> FloatArray:
     return np.asarray(spans * np.array([size[0] / columns, size[1] / rows] * 2), np.float32)
 
 
-def grow(boxes: FloatArray, margin: float, size: tuple[int, int]) -> FloatArray:
-    """`margin` larger on each side and at least `SMALLEST` long, within a frame of `size`."""
+def grow(boxes: FloatArray, margin: float, size: tuple[int, int], smallest: float = 0.0) -> FloatArray:
+    """`margin` larger on each side and at least `smallest` long, for a detector needs to see what is around a thing, within a
+    frame of `size`."""
     x1, y1, x2, y2 = boxes.T
-    across = np.maximum(margin, (SMALLEST - (x2 - x1)) / 2)
-    down = np.maximum(margin, (SMALLEST - (y2 - y1)) / 2)
+    across = np.maximum(margin, (smallest - (x2 - x1)) / 2)
+    down = np.maximum(margin, (smallest - (y2 - y1)) / 2)
     grown = np.stack([x1 - across, y1 - down, x2 + across, y2 + down], axis=1)
     return np.asarray(np.clip(grown, 0, np.array([size[0], size[1]] * 2)), np.float32)
 

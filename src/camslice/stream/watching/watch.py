@@ -38,6 +38,10 @@ _SHORTEST_INTERVAL = 5
 _WHOLE = 0.9
 """A box is looked at by a region that has so much of it."""
 _NEVER = -(10**6)
+_STILL = 4.0
+"""Where nothing moves, so many times as many frames may pass from one full frame to the next..."""
+_STILL_AUDIT = 25
+"""... and no audit comes sooner than after so many."""
 
 
 class Watch:
@@ -65,8 +69,7 @@ class Watch:
             decision = Decision(Look.FULL, Look.FULL, None, at_s, size, sight)
         else:
             policy_look, glance = self._policy_look(sight, pending, at_s, size, scale)
-            audit |= self._frame - self._last_full >= min(self._interval, self.policy.full_every)
-            look = Look.FULL if audit else policy_look
+            look = Look.FULL if self._is_due_in_full(policy_look, audit=audit) else policy_look
             decision = Decision(look, policy_look, glance, at_s, size, sight)
         self._count_on(decision)
         return decision
@@ -106,6 +109,13 @@ class Watch:
             self._lost = self._lost.after(found, _those(glance.expected, gone), glance.moved[gone])
             self._learn(decision, everything, fresh, at_an_edge(everything, fresh, glance.regions, decision.size), looked_at)
         return everything
+
+    def _is_due_in_full(self, policy_look: Look, *, audit: bool) -> bool:
+        """Whether the frame is seen in full, to find what the policy misses. Where nothing moves that takes longer."""
+        since = self._frame - self._last_full
+        still = policy_look is Look.GATED
+        interval = min(self._interval, self.policy.full_every)
+        return since >= (_STILL * interval if still else interval) or (audit and (not still or since >= _STILL_AUDIT))
 
     def _see(self, sight: Sight) -> BoolArray:
         if self._pending is None or self._pending.shape != sight.cells.shape:
@@ -153,14 +163,17 @@ class Watch:
         self, cells: BoolArray, boxes: FloatArray, due: BoolArray, at_scale: tuple[int, int], scale: float
     ) -> FloatArray:
         """Rectangles at the model's scale."""
-        margin = self.policy.margin
-        wide = due & self._cut
-        seeds = [grow(boxes[due & ~wide], margin, at_scale), grow(boxes[wide], _CUT_MARGIN * margin, at_scale)]
-        if self._frame % (self.policy.carry + 1) == 0:
-            seeds.append(grow(self._lost.boxes * np.float32(scale), margin, at_scale))
-        unseen = cells & (self._frame - self._cells_looked_at > self.policy.carry)
-        unknown = clusters(without(unseen, boxes, at_scale, max(margin, _SHADOW)), at_scale)
-        return merged(np.concatenate([*seeds, grow(unknown, UNKNOWN_MARGIN, at_scale)]))
+        policy, wide = self.policy, due & self._cut
+
+        def around(things: FloatArray, margin: float) -> FloatArray:
+            return grow(things, margin, at_scale, policy.smallest)
+
+        seeds = [around(boxes[due & ~wide], policy.margin), around(boxes[wide], _CUT_MARGIN * policy.margin)]
+        if self._frame % (policy.carry + 1) == 0:
+            seeds.append(around(self._lost.boxes * np.float32(scale), policy.margin))
+        unseen = cells & (self._frame - self._cells_looked_at > policy.carry)
+        unknown = clusters(without(unseen, boxes, at_scale, max(policy.margin, _SHADOW)), at_scale)
+        return merged(np.concatenate([*seeds, around(unknown, UNKNOWN_MARGIN)]))
 
     def _count_on(self, decision: Decision) -> None:
         """Take for granted that the frame will be looked at as decided."""
