@@ -121,7 +121,7 @@ def test_epochs_in_the_order_of_commits_never_fall(
     first = 0
     for name, epoch, count in writes:
         admitted = Pod(database, name).write(range(first, first + count), epoch)
-        first += count
+        first += len(admitted.rows)  # no gaps: half of one would count as the next pod's clock that is late
         assert len(admitted.rows) in (0, count), "these pods see different frames: nothing is a repetition"
         assert (len(admitted.rows) == 0) == (epoch < max(committed, default=0))
         committed += [epoch] * len(admitted.rows)
