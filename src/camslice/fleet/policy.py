@@ -13,9 +13,9 @@ from dataclasses import dataclass
 class Policy:
     """`regions`: only what moves, and what was found before, is analysed, else the full frame.
 
-    `margin` is left around a box that was found before, no region is smaller than `smallest`; `full_every` is the most due frames
-    from one full frame of a stream to the next, where anything moves, `carry` the most frames in a row in which a thing is carried on without being looked at, `scale` that of regions
-    relative to full frames.
+    `margin` is left around a box that was found before, and no region is smaller than `smallest`. `full_every` is the most
+    due frames from one full frame of a stream to the next where anything moves, `carry` the most frames in a row in which a
+    thing is carried on without being looked at, `scale` that of regions relative to full frames.
     """
 
     name: str
