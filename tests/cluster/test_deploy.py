@@ -235,7 +235,7 @@ def test_what_is_pending_is_told_in_the_schedulers_own_words_and_ends_with_1(
     }
     node = plane.fake_node(f"small-{namespace}", {}, {"cpu": "2", "memory": "4Gi", "pods": "9"})
     plane.apply([pod, node, not_bought(f"street-{namespace}.g4dn-xlarge-sliced-1-x7k2p")])
-    code, said = deploy(plan(4), "--wait", "8")
+    code, said = deploy(plan(4), "--wait", "4")
     plane.kubectl("delete", "node", f"small-{namespace}")
     assert (code, said["ready"]) == (1, False)
     (words,) = said["pending"]
@@ -278,11 +278,19 @@ def test_with_the_real_operator_a_deploy_ends_ready_and_a_second_one_changes_not
 
 
 def test_the_operators_pods_that_find_no_slice_are_told_in_the_schedulers_own_words(
-    deploy: Run, plan: Callable[[int], Path], operator: Operating
+    plane: Plane, namespace: str, deploy: Run, plan: Callable[[int], Path], operator: Operating
 ) -> None:
     """A node has six slices of a GPU where the plan counts on eight."""
+
+    def unscheduled() -> int:
+        found = [each["status"].get("conditions", []) for each in plane.get("pods", "--namespace", namespace)]
+        return sum(any(each["type"] == "PodScheduled" and each["status"] == "False" for each in of) for of in found)
+
+    eight = plan(8)
     with operator(slices=6) as running:
-        code, said = deploy(plan(8), "--wait", "40")
+        assert deploy(eight, "--wait", "0")[0] == 0
+        until(lambda: unscheduled() == 2, "the scheduler to have tried all pods", 60, running.check)
+        code, said = deploy(eight, "--wait", "4")
     assert (code, sum(said["pods"].values())) == (1, 8), running.log()
     ((words, number),) = said["pending"].items()
     assert number == 2
