@@ -80,13 +80,18 @@ class Attention:
             ward.watch.policy = policy
             return ward.watch.decide(sight, at_s, size, scale, audit=audit)
 
-    def lost(self, request: Request) -> None:
-        """A request was dropped or failed."""
+    def passed(self) -> None:
+        """A frame needed no analysis."""
+        self._ended(dropped=False, total_ms=0.0)
+
+    def lost(self, request: Request, *, late: bool) -> None:
+        """A request was dropped because it was `late`, or failed: which says nothing of the machine's load."""
         ward = self._wards.get(request.row)
         if request.decision is not None and ward is not None:
             with ward.lock:
                 ward.watch.lost(request.decision)
-        self._ended(dropped=True, total_ms=0.0)
+        if late:
+            self._ended(dropped=True, total_ms=0.0)
 
     def analysed(
         self, request: Request, full: Detections, in_regions: Detections, confidence: float, total_ms: float

@@ -139,3 +139,15 @@ def test_killing_the_writer_at_any_moment_loses_no_count() -> None:
         assert after.in_flight == 0
         assert after.captured == before.captured > captured
         captured = after.captured
+
+
+def test_when_nothing_was_new_is_kept_with_the_counts_and_forgotten_with_them() -> None:
+    ledger = a_ledger()
+    assert ledger.unchanged_at_s(0) is None
+    ledger.ended(0, ledger.captured(0), Fate.GATED, unchanged_at_s=1754050020.25)
+    ledger.ended(0, ledger.captured(0), Fate.ANALYSED)
+    assert ledger.unchanged_at_s(0) == 1754050020.25
+    assert ledger.read(0) == FrameCounts(captured=2, gated=1, analysed=1)
+    ledger.reset(0)
+    assert ledger.unchanged_at_s(0) is None
+    assert ledger.read(0) == FrameCounts()

@@ -62,9 +62,12 @@ class ScriptedAttention(Attention):
         self.decided += 1
         none = np.zeros(0, np.bool_)
         glance = Glance(1, regions, Detections.none(), none, none, np.zeros(0, np.int32))
-        return Decision(look, policy_look, glance, at_s, size, sight)
+        return Decision(1, look, policy_look, glance, at_s, size, sight, sight.cells)
 
-    def lost(self, request: Request) -> None:
+    def passed(self) -> None:
+        pass
+
+    def lost(self, request: Request, *, late: bool) -> None:
         self.given_up.append(request.frame.stamp.sequence)
 
     def analysed(

