@@ -17,7 +17,8 @@ LEARNING_S = 20.0
 """Time constant of the running averages."""
 _PRIOR_LOOKS = 6
 """So many looks weighs the noise of the whole picture in the first estimate of each pixel's own."""
-_FIRST_NOISE = 2.5
+_FIRST_NOISE, _MOST_NOISE = 1.25, 8.0
+"""Between these, in grey levels, lies what is guessed: more is a camera that moves."""
 _MEAN_OF_MEDIAN = 1.18
 """Mean absolute deviation over the median one, for Gaussian noise."""
 
@@ -29,13 +30,13 @@ class Background:
         """`noises`, `floor`: mean deviations, and grey levels even without noise, that a change must have."""
         self._noises, self._floor = noises, floor
         self._mean = np.zeros(shape, np.float32)
-        self._noise = np.full(shape, _FIRST_NOISE, np.float32)
+        self._noise = np.zeros(shape, np.float32)
         self.levels: ByteArray = np.zeros(shape, np.uint8)
         self.limits: ByteArray = np.zeros(shape, np.uint8)
         self._apart: ByteArray = np.zeros(shape, np.uint8)
         self._changed: ByteArray = np.zeros(shape, np.uint8)
         self._looks = 0
-        self._knows_noise = False
+        self._guesses = False
         self._publish()
 
     def restart(self, picture: ByteArray) -> None:
@@ -47,10 +48,20 @@ class Background:
     def changed(self, picture: ByteArray) -> ByteArray:
         """255 where `picture` differs by more than noise, else 0. Valid until the next call."""
         cv2.absdiff(picture, self.levels, dst=self._apart)
-        if not self._knows_noise:
-            self._guess_noise()
+        if self._guesses:
+            self._guess()
         cv2.compare(self._apart, self.limits, cv2.CMP_GT, dst=self._changed)
         return self._changed
+
+    def beyond(self, levels: float) -> ByteArray:
+        """255 where the picture that `changed` was asked about last is more than `levels` apart. Valid until the next call."""
+        cv2.threshold(self._apart, levels, 255, cv2.THRESH_BINARY, dst=self._changed)
+        return self._changed
+
+    def guess_noise(self) -> None:
+        """At the next look, take no pixel for less noisy than the picture as a whole: another picture may have other noise."""
+        self._guesses = True
+        self._looks = 1
 
     def learn(self, picture: ByteArray, elapsed_s: float, where: ByteArray | None) -> None:
         """Go on averaging with the picture that `changed` was asked about last, where `where` is not 0 (None: everywhere).
@@ -72,12 +83,13 @@ class Background:
         """Mean noise over the picture, in grey levels."""
         return float(self._noise.mean())
 
-    def _guess_noise(self) -> None:
+    def _guess(self) -> None:
         """Noise of the whole picture from what its quieter half strays, until each pixel has an estimate of its own."""
         sample = self._apart[::4, ::4].ravel()
-        typical = float(np.partition(sample, sample.size // 2)[sample.size // 2])
-        self._noise.fill(max(typical * _MEAN_OF_MEDIAN, _FIRST_NOISE / 2))
-        self._knows_noise = True
+        typical = float(np.sort(sample)[sample.size // 2])
+        guess = min(max(typical * _MEAN_OF_MEDIAN, _FIRST_NOISE), _MOST_NOISE)
+        np.maximum(self._noise, guess, out=self._noise)
+        self._guesses = False
         self._publish()
 
     def _publish(self) -> None:

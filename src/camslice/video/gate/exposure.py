@@ -54,7 +54,7 @@ class Exposure:
         """Take the gains of `cells` against `background`, both mean levels [rows, columns]."""
         now, before = cells.astype(np.float32), background.astype(np.float32)
         sample = ((now[::2, ::2] + _BLACK) / (before[::2, ::2] + _BLACK)).ravel()
-        gain = float(np.partition(sample, sample.size // 2)[sample.size // 2])
+        gain = float(np.sort(sample)[sample.size // 2])
         self._take_rows(now, before, gain)
         level = math.log(gain)
         jump = abs(level - self._last)

@@ -10,6 +10,7 @@ import numpy as np
 from camslice.video.frame import Picture
 from camslice.video.gate.background import Background
 from camslice.video.gate.exposure import Exposure
+from camslice.video.gate.faint import FAINT, without_faint
 from camslice.video.gate.grid import CELL, Grid, Polygon
 from camslice.video.gate.sight import Disturbance, Sight
 from camslice.video.gate.speckle import Speckle
@@ -28,6 +29,8 @@ _OTHER_FROM, _ALL_FROM = 0.35, 0.6
 """Shares of changed cells from which on the picture may be another one altogether, and from which on it surely is."""
 _PANS_FROM, _RESTLESS = 0.02, 2.5
 """The camera may have moved far when such a share of cells changed and the others differ so many times as much as usual."""
+_NOISE_AFTER = 10
+"""When for so many looks all differed and no movement was found, it is noise that the camera did not have before."""
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
@@ -51,6 +54,7 @@ class Eye:
         self._last_cells: ByteArray | None = None
         self._last: ByteArray | None = None
         self._at_s = 0.0
+        self._all_differed = 0
 
     def look(self, picture: Picture, at_s: float) -> Sight:
         """See `Gate.look`."""
@@ -66,7 +70,7 @@ class Eye:
             return self._start_over(seen, cells, Disturbance.START)
         self._exposure.measure(cells, self._cells.levels, elapsed_s)
         even, even_cells = self._exposure.correct(seen), self._exposure.correct_cells(cells)
-        changed = self._changed(even, even_cells)
+        changed = self._changed(even, even_cells, last_cells)
         disturbance = self._disturbance(seen, even_cells, last, last_cells)
         if disturbance is not None:
             return self._start_over(seen, cells, disturbance)
@@ -79,16 +83,22 @@ class Eye:
         self._last, self._last_cells = seen, even_cells
         return Sight(changed != 0, luma=seen, still=self._stillness.still)
 
-    def _changed(self, pixels: ByteArray, cells: ByteArray) -> ByteArray:
-        """255 for the cells that differ from the background in enough pixels or in their mean, less masks and snow."""
+    def _changed(self, pixels: ByteArray, cells: ByteArray, last_cells: ByteArray) -> ByteArray:
+        """255 for the cells that differ from the background in enough pixels or in their mean, less masks, snow and codec."""
         self._grid.means_of(self._pixels.changed(pixels), self._differs)
         cv2.threshold(self._differs, (_PIXELS_OF_CELL - 0.5) * 255 / CELL**2, 255, cv2.THRESH_BINARY, dst=self._differs)
         cv2.bitwise_or(self._differs, self._cells.changed(cells), dst=self._differs)
         cv2.bitwise_and(self._differs, self._watched, dst=self._differs)
-        around = _around(self._differs)
-        cv2.bitwise_or(around, self._around_last, dst=self._busy)
+        around, around_last = _around(self._differs), self._around_last
+        cv2.bitwise_or(around, around_last, dst=self._busy)
         self._around_last = around
-        return self._speckle.remove(self._differs)
+        changed = self._speckle.remove(self._differs)
+        if not changed.any():
+            return changed
+        moving = (cv2.absdiff(cells, last_cells) > self._cells.limits) * np.uint8(255)
+        clear = np.empty_like(changed)
+        self._grid.means_of(self._pixels.beyond(FAINT), clear)
+        return without_faint(changed, (clear != 0) * np.uint8(255), moving, around_last)
 
     def _disturbance(self, seen: ByteArray, cells: ByteArray, last: ByteArray, last_cells: ByteArray) -> Disturbance | None:
         """What happened to the whole picture, if anything; each question is asked only when so much has changed as it takes."""
@@ -106,7 +116,8 @@ class Eye:
             restless = share >= _PANS_FROM and found.unrest > _RESTLESS * noise + 1
             if found.is_one(noise) or (restless and moved(seen, last)):
                 return Disturbance.SHAKE
-        if share >= _ALL_FROM:
+        self._all_differed = self._all_differed + 1 if share >= _ALL_FROM else 0
+        if self._all_differed:
             return Disturbance.LIGHT if self._exposure.jumped else Disturbance.SHAKE
         return None
 
@@ -114,8 +125,11 @@ class Eye:
         """Take the picture for the background: of what was seen before, nothing holds any more but noise and flicker."""
         self._pixels.restart(seen)
         self._cells.restart(cells)
+        if disturbance is Disturbance.START or self._all_differed >= _NOISE_AFTER:
+            self._pixels.guess_noise()
+            self._cells.guess_noise()
         self._exposure.restart()
-        self._around_last.fill(0)
+        self._around_last = np.zeros_like(self._around_last)
         self._speckle.restart()
         self._stillness.restart()
         self._last, self._last_cells = seen, cells

@@ -1,4 +1,4 @@
-"""`scene://people?seed=1&size=768x576&fps=10&people=5&seconds=60`: a drawn scene as a camera."""
+"""`scene://night?seed=1&size=768x576&fps=10&people=5&seconds=60`: a drawn scene as a camera."""
 
 from __future__ import annotations
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from camslice.video.gate.gate import Gate
 from camslice.video.gate.sight import Disturbance, Sight
-from camslice.video.picture import StillPicture
+from camslice.video.picture import AvPicture, StillPicture
 from camslice.video.scene.conditions import Behaviour, Conditions
 from camslice.video.scene.scene import Scene
 from tests.unit.video.gate.looking import FPS, SIZE, inside, looks, scene, sights
@@ -153,3 +155,24 @@ def test_flicker_of_the_whole_picture_is_told_no_more_after_a_few_looks() -> Non
     seen = list(looks(StillPicture(np.repeat(y[..., None], 3, axis=2)) for y in bright))
     assert {sight.disturbance for sight in seen[:10]} <= {None, Disturbance.START, Disturbance.LIGHT}
     assert not any(sight.cells.any() for sight in seen[10:])
+
+
+def test_what_a_codec_changes_from_key_frame_to_key_frame_is_no_motion(tmp_path: Path) -> None:
+    """H.264 at about 200 kbit/s for 25 frames a second, a key frame every 25."""
+    street, path = scene("slow", people=0), tmp_path / "street.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=5, options={"preset": "veryfast", "crf": "35"})
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = *SIZE, "yuv420p", 25
+        for k in range(110):
+            planes = np.concatenate([plane.ravel() for plane in street.frame(k)])
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(planes.reshape(-1, SIZE[0]), "yuv420p")))
+        output.mux(stream.encode())
+    with av.open(str(path)) as container:
+        seen = list(looks(AvPicture(frame) for frame in container.decode(video=0)))
+    assert np.mean([sight.cells.any() for sight in seen[WARM:]]) <= FALSE
+
+
+def test_noise_that_a_camera_did_not_have_before_is_got_used_to() -> None:
+    quiet, loud = (Scene(1, SIZE, people=0, fps=FPS, conditions=Conditions(noise=noise)) for noise in (0.0, 12.0))
+    seen = list(looks([*(quiet.picture(k) for k in range(20)), *(loud.picture(k) for k in range(100))]))
+    assert np.mean([sight.cells.any() for sight in seen[60:]]) <= FALSE
