@@ -35,7 +35,7 @@ _DRAWS = 400
 @dataclass(frozen=True)
 class Quality:
     """`recall_low`: the 5th percentile when frames are drawn anew. `fps`: frames per second of this machine that the cost of
-    one comes to, for a search to begin with: CPU time of ours, the wall clock of theirs. `looks`: shares of the frames."""
+    one comes to, for a search to begin with: CPU time of ours, and theirs by its own account. `looks`: shares of the frames."""
 
     recall: float | None
     recall_low: float | None
@@ -92,13 +92,13 @@ def _answered(python: str, weights: Path, spec: ModelSpec, pictures: Sequence[Pa
         found = answer.detections
         chosen = [of_interest[number] for number in found.class_id]
         kept.add(reference, Detections(found.boxes[chosen], found.confidence[chosen], found.class_id[chosen]))
-    precision = "its backend's choice" if weights.is_dir() else "fp32"
+    precision = "OpenVINO's choice" if weights.is_dir() else "fp32"
     return Quality(
         _rounded(kept.recall),
         _rounded(kept.recall_low(_DRAWS)),
         _rounded(kept.precision),
         1.0,
-        round(answers.fps, 2),
+        round(1000 / answers.predict_ms, 2),
         len(pictures),
         precision,
         {"full": 1.0},

@@ -30,7 +30,9 @@ def policies(result: Mapping[str, Any]) -> Iterator[str]:
         "camera is a camera at that part of the rate. All ways take turns, trial by trial of "
         f"{result['seconds_per_trial']:g} s; "
         "cameras are min / median / max of the rounds that were completed. Regions: policy "
-        f"`{result['policy']}`; a trial counts only while no cheaper one is in force (`benchmarks/policies.py`).\n"
+        f"`{result['policy']}`; a trial counts only while no cheaper one is in force. Other programs took "
+        f"{result['others']['median']:.0%} of the machine in the median trial, up to {result['others']['max']:.0%} "
+        "(`benchmarks/policies.py`).\n"
     )
     yield table(
         (
