@@ -19,8 +19,9 @@ from camslice.models.model import ModelInfo
 from camslice.stream.watching.look import Look
 
 
-def profile_to_add_to(path: Path) -> Profile:
-    """The profile in that file. Raises CamsliceError where it is of another machine: a plan must not add up figures of two."""
+def profile_to_add_to(path: Path, info: ModelInfo) -> Profile:
+    """The profile in that file. Raises CamsliceError where it is of another machine or model: a plan must not add up figures of
+    two."""
     if str(path) in shipped_profiles() and not path.exists():
         raise CamsliceError(f"--into {path}: that profile comes along and stays as it is; measure one with `camslice profile`.")
     profile = load_profile(str(path))
@@ -30,22 +31,24 @@ def profile_to_add_to(path: Path) -> Profile:
             f"--into {path}: it is of {profile.machine.name}, and this machine is {here.name}; measure policies where the "
             "profile was measured."
         )
+    model = profile.model
+    for what, theirs, ours in (("the model", model.name, info.name), ("the weights' hash", model.sha256, info.sha256)):
+        if theirs is not None and theirs != ours:
+            raise CamsliceError(
+                f"--into {path}: {what} of the profile is {theirs}, and here it is {ours}; evaluate what the profile is of."
+            )
     return profile
 
 
-def add_policies(path: Path, profile: Profile, info: ModelInfo, evaluation: Evaluation, clips: Sequence[CameraSpec]) -> None:
+def add_policies(path: Path, profile: Profile, evaluation: Evaluation, clips: Sequence[CameraSpec]) -> None:
     """Write the profile anew, with these policies instead of earlier measurements of the same ones. Raises CamsliceError where
-    it is of another model or precision than was evaluated."""
-    model = profile.model
-    for what, theirs, ours in (
-        ("the model", model.name, info.name),
-        ("weights", model.sha256, info.sha256),
-        ("precision", model.precision, evaluation.precision),
-    ):
-        if theirs is not None and theirs != ours:
-            raise CamsliceError(
-                f"--into {path}: {what} of the profile is {theirs}, and {ours} was evaluated; evaluate what the profile is of."
-            )
+    it is of another precision than was evaluated."""
+    theirs = profile.model.precision
+    if theirs is not None and theirs != evaluation.precision:
+        raise CamsliceError(
+            f"--into {path}: the profile's precision is {theirs}, and {evaluation.precision} was evaluated; give "
+            f"--precision {theirs}."
+        )
     names = tuple(clip.source.redacted for clip in clips)
     measured = {each.policy.name: _cost(each, evaluation, names) for each in evaluation.policies}
     kept = {each.policy: each for each in profile.policies}

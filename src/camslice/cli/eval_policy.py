@@ -50,7 +50,6 @@ def evaluate_policy(asked: Asked, licences: Sequence[str], *, as_json: bool) -> 
     """Judge and print. Raises CamsliceError."""
     if asked.plot is not None:
         check_ending(asked.plot)
-    profile = None if asked.into is None else profile_to_add_to(asked.into)
     fleet = None if asked.policy == "all" or asked.policy in _names() else _fleet(asked.policy)
     policies = _policies(asked, fleet)
     spec, clips = _model(asked, fleet), _clips(asked, fleet)
@@ -58,13 +57,14 @@ def evaluate_policy(asked: Asked, licences: Sequence[str], *, as_json: bool) -> 
     if frames * asked.cameras > _MOST_FRAMES:
         raise CamsliceError(f"--seconds {asked.seconds:g}: that is {frames * asked.cameras} frames; ask for less.")
     info = resolve(spec, accept=asking(licences), progress=FetchBars())
+    profile = None if asked.into is None else profile_to_add_to(asked.into, info)
     cameras = max(asked.cameras, len(clips))
     with progress(f"{len(policies)} policies on {cameras} cameras", frames * cameras) as advance:
         evaluation = evaluate_policies(info, spec, policies, clips, cameras, frames, advance)
     if asked.plot is not None:
         draw_frontier(evaluation, asked.plot)
     if asked.into is not None and profile is not None:
-        add_policies(asked.into, profile, info, evaluation, clips)
+        add_policies(asked.into, profile, evaluation, clips)
     usd_per_hour = None if fleet is None or fleet.machine is None else fleet.machine.usd_per_hour
     said = [_said(judged, evaluation.fps, usd_per_hour) for judged in evaluation.policies]
     if as_json:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from camslice.fleet.errors import PlanError
-from camslice.fleet.figures import Figure
+from camslice.fleet.figures import Figure, Provenance
 from camslice.fleet.policy import FULL, LADDER
 from camslice.fleet.profile import CPU, PolicyCost, Profile
 from camslice.fleet.types import Fleet, Pace
@@ -147,7 +147,9 @@ def _why_none(fleet: Fleet, model: str, known: Sequence[KnownProfile]) -> str:
     measured = {cost.policy: cost for each in known for cost in each.profile.policies if cost.policy != FULL.name}
     weights = fleet.models[model].weights
     where = ", ".join(each.where for each in known)
-    asked = f"`camslice eval --policy all --model {weights} CLIP... --into {known[0].where}` measures it"
+    into = next((each.where for each in known if each.profile.provenance is Provenance.MEASURED), None)
+    first = "" if into else f"give a profile of your own machine (`camslice profile {weights}`), and "
+    asked = f"{first}`camslice eval --policy all --model {weights} CLIP... --into {into or 'profile.json'}` measures it"
     whole = f"{model} is planned with full frames, though `objective.recall` is {fleet.objective.recall:g}"
     if not measured:
         return f"{whole}: {where} says nothing of policies, and nobody knows how busy its cameras are; {asked}"

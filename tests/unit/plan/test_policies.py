@@ -125,7 +125,7 @@ def test_an_activity_that_nobody_measured_is_not_assumed(at_full_frames: Answer)
     assert full is not None
     assert (plan.usd_per_month, plan.policies, plan.saving) == (full.usd_per_month, (), None)
     assert "planned with full frames, though `objective.recall` is 0.9: t4.json says nothing of policies" in plan.remarks[0]
-    assert "camslice eval --policy all --model yolov8 CLIP... --into t4.json" in plan.remarks[0]
+    assert "camslice eval --policy all --model yolov8 CLIP... --into profile.json" in plan.remarks[0]
 
 
 def test_where_less_saves_nothing_full_frames_are_planned() -> None:
