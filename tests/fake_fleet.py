@@ -16,6 +16,8 @@ from camslice.fleet.histogram import Histogram
 from camslice.fleet.secrets import Source
 from camslice.fleet.types import CameraSpec, Fleet, Machine, ModelSpec, Objective, StreamKey
 from camslice.models.detections import Detections
+from camslice.stream.model_work import ModelWork, PolicyChange
+from camslice.stream.watching.steward import PolicyState
 from camslice.video.camera_state import CameraState
 from camslice.web.drawing import draw_preview
 from camslice.web.view import CameraStatus, EngineStatus, FleetStatus, Preview, RunningFleet, StreamStatus
@@ -61,6 +63,9 @@ class FakeFleet:
         self.removed: list[StreamStatus] = []
         self.watched: list[tuple[str, ...]] = []
         self.problems: list[str] = []
+        self.policy: PolicyState | None = None
+        self.policy_changes: list[PolicyChange] = []
+        self.work = ModelWork()
         self.pictures_move = True
         self._began_s = time.monotonic()
         for index, name in enumerate(cameras):
@@ -76,13 +81,16 @@ class FakeFleet:
                 uptime_s=time.monotonic() - self._began_s,
                 cameras=[_camera_status(camera) for camera in self.cameras.values()],
                 streams=[_stream_status(camera) for camera in self.cameras.values()],
-                engines=[EngineStatus(MODEL, "openvino", "CPU", "bf16", "Apache-2.0", 0.61, None)],
+                engines=[
+                    EngineStatus(MODEL, "openvino", "CPU", "bf16", "Apache-2.0", 0.61, None, work=self.work, policy=self.policy)
+                ],
                 memory_mb=412.5,
                 cpu_cores=1.62,
                 restarts=0,
                 dropped_results={"store: queue full": 0},
                 problems=list(self.problems),
                 removed=list(self.removed),
+                policy_changes=list(self.policy_changes),
             )
 
     def report(self) -> Mapping[str, object]:

@@ -66,7 +66,7 @@ def run_demo(cameras: int, seconds: float, *, listen: str | None, accept_licence
     if as_json:
         print_json(report)
     else:
-        print_summary(report, fleet.objective.drop_rate)
+        print_summary(report, fleet.objective)
     return INTERRUPTED if signals.interrupted else 0
 
 

@@ -56,7 +56,7 @@ def run_fleet(
     if as_json:
         print_json(report)
     else:
-        print_summary(report, fleet.objective.drop_rate)
+        print_summary(report, fleet.objective)
     return _exit_code(report, signals)
 
 

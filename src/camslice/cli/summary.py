@@ -9,6 +9,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from camslice.cli.output import stage_table, stdout
+from camslice.fleet.types import Objective
 
 _MOST_ROWS = 24
 _MOST_LABELS = 3
@@ -19,6 +20,7 @@ class _Objective(TypedDict):
     percentile: float
     p_all_ms: float | None
     drop_rate: float
+    recall: float | None
     met: bool
 
 
@@ -30,6 +32,12 @@ class _Stream(TypedDict):
     detections: Mapping[str, int]
     fps: float
     age_ms: float | None
+
+
+class _Policy(TypedDict):
+    policy: str
+    reason: str
+    changes: int
 
 
 class _Camera(TypedDict):
@@ -66,8 +74,8 @@ def no_camera_started(report: Mapping[str, object]) -> str | None:
     return f"no camera could start: camera {first['name']} is {first['state']}: {first['reason'] or 'no frame came yet'}"
 
 
-def print_summary(report: Mapping[str, object], allowed_drop_rate: float) -> None:
-    """Print a report of `run_report` for people."""
+def print_summary(report: Mapping[str, object], allowed: Objective) -> None:
+    """Print a report of `run_report` for people, against what was demanded."""
     fleet = cast("_Fleet", report["fleet"])
     out = stdout()
     out.print(_streams_table(cast("list[_Stream]", report["streams"])))
@@ -83,12 +91,16 @@ def print_summary(report: Mapping[str, object], allowed_drop_rate: float) -> Non
     )
     if fleet["restarts"]:
         out.print(f"processes were started again {fleet['restarts']} times; the log says why")
+    for model, policy in cast("Mapping[str, _Policy]", report["policies"]).items():
+        out.print(
+            f"model {model}: policy {policy['policy']} ({policy['reason']}){_changed(policy['changes'])}", highlight=False
+        )
     for camera in cast("list[_Camera]", report["cameras"]):
         if camera["reason"]:
             out.print(f"camera {camera['name']} is {camera['state']}: {camera['reason']}", highlight=False)
     for cause, count in cast("Mapping[str, int]", report["dropped_results"]).items():
         out.print(f"{count} results were analysed and not kept: {cause}")
-    out.print(_verdict(fleet["objective"], allowed_drop_rate), highlight=False)
+    out.print(_verdict(fleet["objective"], allowed.drop_rate, allowed.recall), highlight=False)
 
 
 def _streams_table(streams: Sequence[_Stream]) -> Table:
@@ -122,19 +134,26 @@ def _frames_table(frames: Mapping[str, float]) -> Table:
     table = Table(title="frames by fate")
     fates = ("captured", "analysed", "gated", "predicted", "superseded", "stale", "failed", "in_flight")
     shown = [name for name in fates if frames[name] or name in ("captured", "analysed")]
-    outside = [name for name in ("missed", "corrupt") if frames[name]]
+    outside = [name for name in ("regions", "missed", "corrupt") if frames[name]]
     for name in (*shown, *outside, "drop_rate"):
-        table.add_column(name.replace("_", " "), justify="right")
+        table.add_column("in regions" if name == "regions" else name.replace("_", " "), justify="right")
     counts = [f"{frames[name]:.0f}" for name in (*shown, *outside)]
     table.add_row(*counts, f"{frames['drop_rate']:.2%}")
     return table
 
 
-def _verdict(objective: _Objective, allowed_drop_rate: float) -> str:
+def _changed(times: int) -> str:
+    return f", changed {times} time{'s' if times != 1 else ''}; the log says why" if times else ""
+
+
+def _verdict(objective: _Objective, allowed_drop_rate: float, demanded_recall: float) -> str:
     p_all_ms = objective["p_all_ms"]
     reached = "never" if p_all_ms is None else f"{p_all_ms:.0f} ms"
     figures = (
         f"p{objective['percentile']:g} over all captured frames {reached} (at most {objective['latency_ms']:g} ms), "
         f"drop rate {objective['drop_rate']:.2%} (at most {allowed_drop_rate:.2%})"
     )
+    if demanded_recall < 1 or objective["recall"] != 1:
+        recall = "not audited enough to say" if objective["recall"] is None else f"{objective['recall']:.3f}"
+        figures += f", recall {recall} (at least {demanded_recall:g})"
     return f"objective met: {figures}" if objective["met"] else f"objective not met: {figures}"

@@ -12,7 +12,8 @@ from camslice.stream.boards import Boards
 from camslice.stream.engine_life import EngineLife
 from camslice.stream.lives import CameraLife, ModelLife, PodStatus, over_processes
 from camslice.stream.messages import Configure
-from camslice.stream.model_board import Wanted, WantedModel
+from camslice.stream.model_board import MOST_CHANGES, Wanted, WantedModel
+from camslice.stream.model_work import ModelWork, PolicyChange, policy_over, work_of
 from camslice.stream.pod_life import PodLife, Share
 from camslice.stream.process_life import ProcessLife
 from camslice.stream.pulse import ProcessPulse
@@ -54,6 +55,7 @@ class Crew:
         self._leaving: list[PodLife] = []
         self._restarts_of_those_gone = 0
         self._dropped_by_those_gone = 0
+        self._work_of_those_gone: dict[str, ModelWork] = {}
         self.only_first = True
         """Start one pod alone: it fills the caches of compiled models, and shows what a pod takes."""
         self.give(orders)
@@ -85,6 +87,8 @@ class Crew:
                 self._leaving.remove(pod)
                 self._restarts_of_those_gone += pod.restarts
                 self._dropped_by_those_gone += pod.dropped_results
+                for name, work in pod.models.work.items():
+                    self._work_of_those_gone[name] = self._work_of_those_gone.get(name, ModelWork()) + work
                 pod.drain(0.0)
                 pod.end(1.0)
                 pod.close()
@@ -136,9 +140,18 @@ class Crew:
             if name in engine:
                 merged[name] = over_processes([engine[name]])
                 merged[name].problem = next((life.problem for life in (engine[name], *lives) if life.problem), None)
+                merged[name].policy = policy_over([life.policy for life in lives if life.policy is not None])
             elif lives:
                 merged[name] = over_processes(lives)
+            if name in merged:
+                works = [pod.models.work[name] for pod in self._all_pods() if name in pod.models.work]
+                merged[name].work = work_of([*works, self._work_of_those_gone.get(name, ModelWork())])
         return merged
+
+    def policy_changes(self) -> list[PolicyChange]:
+        """The last changes of policy, oldest first."""
+        changes = [change for pod in self._all_pods() for change in pod.models.policy_changes]
+        return sorted(changes, key=lambda change: change.at_s)[-MOST_CHANGES:]
 
     def results(self) -> Iterator[FrameResult]:
         """What was published since the last call."""

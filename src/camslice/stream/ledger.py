@@ -26,7 +26,8 @@ _COUNTERS = tuple(f.name for f in fields(FrameCounts) if f.name != "in_flight")
 _INDEX = {name: i for i, name in enumerate(_COUNTERS)}
 _HELD_WORDS = 8
 _FULL = (1 << 64) - 1
-_STATE = len(_COUNTERS) + _HELD_WORDS
+_UNCHANGED = len(_COUNTERS) + _HELD_WORDS
+_STATE = _UNCHANGED + 1
 _ROW = 1 + 2 * _STATE
 MAX_HELD = 64 * _HELD_WORDS
 """Frames of one stream that can be held at once; mailboxes and engines together stay far below."""
@@ -54,8 +55,11 @@ class Ledger:
             self._publish(row)
             return handle
 
-    def ended(self, row: int, handle: int, fate: Fate, *, by_regions: bool = False) -> None:
-        """A held frame met its fate; `by_regions` when only regions of it were analysed."""
+    def ended(
+        self, row: int, handle: int, fate: Fate, *, by_regions: bool = False, unchanged_at_s: float | None = None
+    ) -> None:
+        """A held frame met its fate; `by_regions` when only regions of it were analysed. `unchanged_at_s`: UTC seconds at
+        which a frame was captured in which nothing was new."""
         with self._lock:
             state = self._begin(row)
             word = state + len(_COUNTERS) + handle // 64
@@ -65,6 +69,8 @@ class Ledger:
             self._words[word] &= _FULL ^ bit
             self._words[state + _INDEX[fate]] += 1
             self._words[state + _INDEX["regions"]] += by_regions
+            if unchanged_at_s is not None:
+                self._words[state + _UNCHANGED] = round(unchanged_at_s * 1e6)
             self._publish(row)
 
     def add(self, row: int, *, decoded: int = 0, skipped: int = 0, corrupt: int = 0, missed: int = 0) -> None:
@@ -99,15 +105,22 @@ class Ledger:
 
     def read(self, row: int) -> FrameCounts:
         """One consistent snapshot of a row."""
+        state = self._snapshot(row)
+        in_flight = sum(word.bit_count() for word in state[len(_COUNTERS) : _UNCHANGED])
+        return FrameCounts(in_flight=in_flight, **dict(zip(_COUNTERS, state, strict=False)))
+
+    def unchanged_at_s(self, row: int) -> float | None:
+        """UTC seconds at which the newest frame was captured in which nothing was new; None when there was none."""
+        return self._snapshot(row)[_UNCHANGED] / 1e6 or None
+
+    def _snapshot(self, row: int) -> list[int]:
         base = row * _ROW
         while True:
             version = self._words[base]
             start = base + 1 + (version & 1) * _STATE
             state = self._words[start : start + _STATE].tolist()
             if self._words[base] == version:
-                break
-        in_flight = sum(word.bit_count() for word in state[len(_COUNTERS) :])
-        return FrameCounts(in_flight=in_flight, **dict(zip(_COUNTERS, state, strict=False)))
+                return state
 
     def _begin(self, row: int) -> int:
         """Copy the current state into the other copy and return where that begins."""

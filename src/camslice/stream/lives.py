@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from camslice.fleet.types import CameraSpec, ModelSpec
 from camslice.models.model import ModelInfo
 from camslice.stream.messages import ModelLoaded
+from camslice.stream.model_work import ModelWork, policy_over, work_of
 from camslice.stream.pulse import Pulse
+from camslice.stream.watching.steward import PolicyState
 from camslice.video.camera_state import CameraState
 
 
@@ -33,6 +35,10 @@ class ModelLife:
     problem: str | None = None
     busy_ns: int = 0
     pulse: Pulse | None = None
+    work: ModelWork = field(default_factory=ModelWork)
+    """Since the start, in all lives of the process."""
+    policy: PolicyState | None = None
+    """None where every frame is analysed in full, whatever comes."""
 
     @property
     def answered(self) -> bool:
@@ -41,7 +47,7 @@ class ModelLife:
 
 
 def over_processes(lives: Sequence[ModelLife]) -> ModelLife:
-    """One model that several processes have loaded, as one: its queues and its device time add up, any trouble counts."""
+    """One model that several processes have loaded, as one: queues, device time and work add up, any trouble counts."""
     first = lives[0]
     loaded = [life.loaded for life in lives if life.loaded is not None]
     return replace(
@@ -49,6 +55,8 @@ def over_processes(lives: Sequence[ModelLife]) -> ModelLife:
         loaded=replace(loaded[0], queues=sum(each.queues for each in loaded)) if len(loaded) == len(lives) else None,
         problem=next((life.problem for life in lives if life.problem), None),
         busy_ns=sum(life.busy_ns for life in lives),
+        work=work_of(life.work for life in lives),
+        policy=policy_over([life.policy for life in lives if life.policy is not None]),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from camslice.fleet.types import CameraSpec, ModelSpec, Objective, Pace
 from camslice.models.model import ModelInfo
+from camslice.stream.model_work import ModelWork
 from camslice.stream.pulse import Pulse
 from camslice.stream.watching.steward import PolicyState
 from camslice.video.camera_state import CameraState
@@ -123,12 +124,12 @@ class CameraClosed:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """From the pod, about once a second: device time used and slots analysed so far by each model, how its work goes on, and
+    """From the pod, about once a second: device time used so far by each model, how its work goes on, what it has done, and
     which policy is in force."""
 
     busy_ns: Mapping[str, int]
     pulses: Mapping[str, Pulse] = field(default_factory=dict)
-    inferences: Mapping[str, int] = field(default_factory=dict)
+    work: Mapping[str, ModelWork] = field(default_factory=dict)
     policies: Mapping[str, PolicyState] = field(default_factory=dict)
 
 

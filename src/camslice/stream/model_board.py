@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import deque
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
@@ -11,6 +13,7 @@ from camslice.models.model import ModelInfo
 from camslice.stream.child import Child
 from camslice.stream.lives import ModelLife
 from camslice.stream.messages import Heartbeat, LoadModel, ModelLoaded, ModelStopped, RefuseModel, UnloadModel
+from camslice.stream.model_work import ModelWork, PolicyChange
 from camslice.stream.pulse import Pulse
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,8 @@ class WantedModel:
 
 Wanted = Mapping[str, WantedModel]
 """Models by name."""
+MOST_CHANGES = 50
+"""So many changes of policy are kept."""
 
 
 class ModelBoard:
@@ -36,6 +41,18 @@ class ModelBoard:
         self._wanted: dict[str, WantedModel] = {}
         self._lives: dict[str, ModelLife] = {}
         self._infos: list[ModelInfo] = []
+        self._past: dict[str, ModelWork] = {}
+        self._changes: deque[PolicyChange] = deque(maxlen=MOST_CHANGES)
+
+    @property
+    def work(self) -> Mapping[str, ModelWork]:
+        """What each model has done here, those that are gone too."""
+        return self._past | {name: life.work for name, life in self._lives.items()}
+
+    @property
+    def policy_changes(self) -> list[PolicyChange]:
+        """The last of them, oldest first."""
+        return list(self._changes)
 
     @property
     def lives(self) -> Mapping[str, ModelLife]:
@@ -58,6 +75,7 @@ class ModelBoard:
 
     def forget(self) -> None:
         """The process is gone, and what it had loaded with it."""
+        self._past = dict(self.work)
         self._lives.clear()
         self._wanted.clear()
 
@@ -70,7 +88,10 @@ class ModelBoard:
             self._infos.append(model.info)
             number = len(self._infos) - 1
             before = self._lives.get(name)
-            self._lives[name] = ModelLife(model.spec, model.info, number, busy_ns=before.busy_ns if before else 0)
+            self._lives[name] = ModelLife(model.spec, model.info, number)
+            if before is not None:
+                self._lives[name].busy_ns, self._lives[name].policy = before.busy_ns, before.policy
+            self._lives[name].work = before.work if before is not None else self._past.get(name, ModelWork())
             if model.problem is None:
                 child.say(LoadModel(model.spec, model.info, number))
             else:
@@ -79,6 +100,7 @@ class ModelBoard:
     def unload(self, child: Child, wanted: Wanted, in_use: Set[str]) -> None:
         """Tell the process of every model that is neither wanted nor in use any more."""
         for name in self.superfluous(wanted, in_use):
+            self._past[name] = self._lives[name].work
             del self._lives[name], self._wanted[name]
             child.say(UnloadModel(name))
 
@@ -89,10 +111,9 @@ class ModelBoard:
     def hear(self, message: ModelLoaded | ModelStopped | Heartbeat) -> bool:
         """Take in what the process said. True when a model has answered; what is said of an earlier load counts no more."""
         if isinstance(message, Heartbeat):
-            for name, busy_ns in message.busy_ns.items():
+            for name in message.busy_ns:
                 if name in self._lives:
-                    self._lives[name].busy_ns = busy_ns
-                    self._lives[name].pulse = message.pulses.get(name)
+                    self._beat(name, self._lives[name], message)
             return False
         life = self._lives.get(message.model)
         if life is None or life.number != message.number:
@@ -103,3 +124,12 @@ class ModelBoard:
             log.error("model %s: %s", message.model, message.reason)
             life.problem = message.reason
         return True
+
+    def _beat(self, name: str, life: ModelLife, message: Heartbeat) -> None:
+        life.busy_ns = message.busy_ns[name]
+        life.pulse = message.pulses.get(name)
+        life.work = self._past.get(name, ModelWork()) + message.work.get(name, ModelWork())
+        before, life.policy = life.policy, message.policies.get(name)
+        if life.policy is None or before is None or before.policy == life.policy.policy:
+            return
+        self._changes.append(PolicyChange(time.time(), name, before.policy, life.policy.policy, life.policy.reason))

@@ -230,7 +230,7 @@ class Pod:
         return Heartbeat(
             {name: scheduler.busy_ns for name, scheduler in schedulers},
             pulses,
-            {name: scheduler.inferences for name, scheduler in schedulers},
+            {name: scheduler.work() for name, scheduler in schedulers},
             {name: state for name, scheduler in schedulers if (state := scheduler.policy_state()) is not None},
         )
 

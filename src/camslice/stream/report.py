@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from camslice.fleet.accounting import FrameCounts, total_of
 from camslice.fleet.histogram import Histogram
 from camslice.fleet.types import Fleet, Objective, StreamKey, usd_per_camera_month
+from camslice.stream.model_work import ModelWork, work_of
 from camslice.stream.statistics import merged
 
 
@@ -30,8 +31,10 @@ def run_report(
     cpu_cores: float,
     pods: int = 1,
     restarts: int = 0,
+    works: Mapping[str, ModelWork] | None = None,
 ) -> dict[str, object]:
-    """`fleet` and its `pods` as they are at the end, `streams` all that ever ran.
+    """`fleet` and its `pods` as they are at the end, `streams` all that ever ran, `works` what each model has
+    done.
 
     Keys as in the command line's contract; times in ms, memory in MB (10^6 bytes), money in US dollars.
     """
@@ -52,29 +55,44 @@ def run_report(
             "cpu_cores": round(cpu_cores, 3),
             "stages": _stages(stages),
             "frames": frames_json(frames),
-            "objective": objective_json(fleet.objective, stages.get("total", Histogram()), frames, usd),
+            "inferences": work_of((works or {}).values()).inferences,
+            "objective": objective_json(
+                fleet.objective, stages.get("total", Histogram()), frames, usd, recall_of((works or {}).values(), frames)
+            ),
             "usd_per_camera_month": None if usd is None else round(usd, 4),
         },
     }
 
 
 def frames_json(frames: FrameCounts) -> dict[str, float | int]:
-    """The *frames* object: fates, what stands outside the identity, and the drop rate."""
+    """The *frames* object: fates, what stands outside the identity (`regions` of the analysed), and the drop rate."""
     names = ("captured", "analysed", "gated", "predicted", "superseded", "stale", "failed", "in_flight")
-    outside = ("decoded", "skipped", "corrupt", "missed")
+    outside = ("regions", "decoded", "skipped", "corrupt", "missed")
     counts: dict[str, float | int] = {name: getattr(frames, name) for name in (*names, *outside)}
     return {**counts, "drop_rate": round(frames.drop_rate, 6)}
 
 
+def recall_of(works: Iterable[ModelWork], frames: FrameCounts) -> float | None:
+    """The share of the detections of full frames that was kept: the lowest of all models that were audited enough.
+
+    1 where nothing but full frames was analysed; None where nothing was, or too little was audited to say.
+    """
+    if frames.analysed and not frames.regions + frames.gated + frames.predicted:
+        return 1.0
+    return min((work.recall for work in works if work.recall is not None), default=None)
+
+
 def objective_json(
-    objective: Objective, total: Histogram, frames: FrameCounts, usd: float | None
+    objective: Objective, total: Histogram, frames: FrameCounts, usd: float | None, recall: float | None = None
 ) -> dict[str, float | bool | None]:
-    """The *objective* object. `p_all_ms`: a dropped frame counts as infinitely late, None stands for infinite."""
+    """The *objective* object. `p_all_ms`: a dropped frame counts as infinitely late, None stands for infinite. `recall` None:
+    nobody knows, and it is not held against it."""
     p_all_ms = total.percentile(objective.percentile, infinite=frames.dropped)
     met = (
         p_all_ms is not None
         and p_all_ms <= objective.latency_ms
         and frames.drop_rate <= objective.drop_rate
+        and (recall is None or recall >= objective.recall)
         and (usd is None or objective.usd_per_camera_month is None or usd <= objective.usd_per_camera_month)
     )
     return {
@@ -82,7 +100,7 @@ def objective_json(
         "percentile": objective.percentile,
         "p_all_ms": None if p_all_ms is None else round(p_all_ms, 3),
         "drop_rate": round(frames.drop_rate, 6),
-        "recall": None,
+        "recall": None if recall is None else round(recall, 4),
         "met": met,
     }
 

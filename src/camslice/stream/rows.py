@@ -72,6 +72,11 @@ class Rows:
         row = self._rows.get(key)
         return retired if row is None else retired + self._ledger.read(row)
 
+    def unchanged_at_s(self, key: StreamKey) -> float | None:
+        """See `Ledger`; None for a stream that does not run."""
+        row = self._rows.get(key)
+        return None if row is None else self._ledger.unchanged_at_s(row)
+
     def keys(self) -> list[StreamKey]:
         """Every stream that ran or runs."""
         return sorted({*self._rows, *self._retired})

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from camslice.engine.protocol import Batch, InferenceTimes, Outputs
 from camslice.engine.slots import fill
@@ -25,6 +26,7 @@ from camslice.models.detections import Detections
 from camslice.stream.alarm import Alarm
 from camslice.stream.attention import Attention
 from camslice.stream.ledger import Ledger
+from camslice.stream.model_work import ModelWork
 from camslice.stream.outbox import Outbox, Record
 from camslice.stream.packing.canvas import whole_slot
 from camslice.stream.previews import Previews
@@ -113,6 +115,11 @@ class Scheduler:
     def policy_state(self) -> PolicyState | None:
         """How much of the frames is looked at, and why; None where every pixel of every frame is."""
         return None if self._attention is None else self._attention.state()
+
+    def work(self) -> ModelWork:
+        """What was done so far."""
+        told = ModelWork() if self._attention is None else self._attention.work()
+        return replace(told, inferences=self.inferences)
 
     @property
     def has_model(self) -> bool:
@@ -227,8 +234,11 @@ class Scheduler:
         decision, model = request.decision, self._model
         if decision is None or model is None:
             raise ValueError("a frame that is not analysed needs a decision and a model")
+        if self._attention is not None:
+            self._attention.passed()
         if decision.look is Look.GATED:
-            self._ledger.ended(request.row, request.handle, Fate.GATED)
+            still_at_s = request.frame.stamp.captured_at_s
+            self._ledger.ended(request.row, request.handle, Fate.GATED, unchanged_at_s=still_at_s)
             return
         self._outbox.put(_carried_record(request, decision, model.number, self._clock_ns()))
         self._ledger.ended(request.row, request.handle, Fate.PREDICTED)
@@ -245,7 +255,7 @@ class Scheduler:
         request.over = True
         self._ledger.ended(request.row, request.handle, fate)
         if self._attention is not None:
-            self._attention.lost(request)
+            self._attention.lost(request, late=fate is not Fate.FAILED)
         if self._closing:
             self._left.notify_all()
 

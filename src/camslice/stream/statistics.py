@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from camslice.fleet.accounting import Fate
 from camslice.fleet.histogram import BINS, Histogram, bins_of
 from camslice.fleet.stages import STAGES, StageTimes
 from camslice.fleet.types import StreamKey
@@ -25,13 +26,14 @@ _ROWS = np.arange(len(_FIELDS))
 
 @dataclass(slots=True)
 class StreamStatistics:
-    """One stream since the start. `recent` holds (monotonic second, total ms) of the last ten seconds."""
+    """One stream since the start. Times are of every frame whose detections are known, those that were carried on too; `labels`
+    counts in analysed frames. `recent` holds (monotonic second, total ms, whether it was analysed) of the last ten seconds."""
 
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((len(_FIELDS), BINS), np.int64))
     sums_ms: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(_FIELDS)))
     maxima_ms: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(_FIELDS)))
     labels: Counter[str] = field(default_factory=Counter)
-    recent: deque[tuple[float, float]] = field(default_factory=deque)
+    recent: deque[tuple[float, float, bool]] = field(default_factory=deque)
     newest_captured_at_s: float | None = None
     minute: MinuteWindow = field(default_factory=MinuteWindow)
 
@@ -67,9 +69,12 @@ class Statistics:
                 stream.sums_ms += row
                 np.maximum(stream.maxima_ms, row, out=stream.maxima_ms)
                 stream.newest_captured_at_s = result.captured_at_s
-                stream.recent.append((now, result.stages.total))
+                analysed = result.looked.fate is Fate.ANALYSED
+                stream.recent.append((now, result.stages.total, analysed))
                 _forget_old(stream.recent, now)
-                stream.minute.add(now, result.stages.total, len(result.detections))
+                stream.minute.add(now, result.stages.total, len(result.detections) if analysed else None)
+                if not analysed:
+                    continue
                 for class_id in result.detections.class_id.tolist():
                     stream.labels[label_of(class_id, result.labels)] += 1
 
@@ -79,31 +84,32 @@ class Statistics:
             return {key: self._streams[key].stages() if key in self._streams else {} for key in keys}
 
     def labels(self, key: StreamKey) -> Mapping[str, int]:
-        """Detections by label."""
+        """Detections in analysed frames, by label."""
         with self._lock:
             return dict(self._streams[key].labels) if key in self._streams else {}
 
     def recent(self, key: StreamKey) -> tuple[float, float | None]:
-        """Analysed frames/s and p95 in ms over the last ten seconds."""
+        """Over the last ten seconds: analysed frames/s, and the p95 in ms of these and of those that were carried on."""
         now = self._clock()
         with self._lock:
             stream = self._streams.get(key)
             if stream is None:
                 return 0.0, None
             _forget_old(stream.recent, now)
-            totals = [total for _, total in stream.recent]
+            totals = [total for _, total, _ in stream.recent]
+            analysed = sum(was for _, _, was in stream.recent)
             span = min(RECENT_S, max(1.0, now - stream.recent[0][0])) if totals else RECENT_S
-        return len(totals) / span, float(np.percentile(totals, 95)) if totals else None
+        return analysed / span, float(np.percentile(totals, 95)) if totals else None
 
     def minute(self, key: StreamKey) -> LastMinute:
-        """What was analysed in the last minute."""
+        """What was analysed or carried on in the last minute."""
         now = self._clock()
         with self._lock:
             stream = self._streams.get(key)
             return NOTHING if stream is None else stream.minute.read(now)
 
     def newest_captured_at_s(self, key: StreamKey) -> float | None:
-        """UTC second at which the newest analysed frame was captured."""
+        """UTC second at which the newest frame was captured that was analysed or carried on."""
         with self._lock:
             stream = self._streams.get(key)
             return None if stream is None else stream.newest_captured_at_s
@@ -121,6 +127,6 @@ def merged(histograms: Sequence[Mapping[str, Histogram]]) -> dict[str, Histogram
     return total
 
 
-def _forget_old(recent: deque[tuple[float, float]], now: float) -> None:
+def _forget_old(recent: deque[tuple[float, float, bool]], now: float) -> None:
     while recent and recent[0][0] < now - RECENT_S:
         recent.popleft()

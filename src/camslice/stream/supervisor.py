@@ -20,6 +20,7 @@ from camslice.stream.boards import MAX_STREAMS, Boards
 from camslice.stream.crew import Crew, Orders
 from camslice.stream.lives import CameraLife, ModelLife, PodStatus
 from camslice.stream.memory import refuse_if_pods_do_not_fit, refuse_impossible_number
+from camslice.stream.model_work import PolicyChange
 from camslice.stream.previews import PreviewPicture
 from camslice.stream.pulse import ProcessPulse
 from camslice.stream.results import FrameResult
@@ -210,6 +211,17 @@ class Supervisor:
         with self._lock:
             rows = self._boards.rows
             return {key: rows.counts(key) for key in rows.keys()}  # noqa: SIM118 (not a dict)
+
+    def unchanged_at_s(self) -> dict[StreamKey, float]:
+        """UTC seconds at which the newest frame of each stream was captured in which nothing was new, where there was one."""
+        with self._lock:
+            rows = self._boards.rows
+            return {key: at_s for key in rows.in_use if (at_s := rows.unchanged_at_s(key)) is not None}
+
+    def policy_changes(self) -> list[PolicyChange]:
+        """The last changes of policy, oldest first."""
+        with self._lock:
+            return self._crew.policy_changes()
 
     def watch(self, camera: str, for_s: float) -> None:
         """Ask for previews of a camera."""

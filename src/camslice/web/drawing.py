@@ -1,12 +1,13 @@
 """Small pictures with boxes and labels drawn in, for the page.
 
 A box is drawn twice, dark below and coloured above, and its label stands on a plate of the same colour, so that both can be
-read on any background.
+read on any background. The box of what was carried on, and not found in this very frame, is dashed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -20,6 +21,8 @@ Colour = tuple[int, int, int]
 _QUALITY = 75
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _INK: Colour = (22, 16, 12)
+_DASH = 5
+"""Length of a dash, in its thicknesses."""
 _PALETTE: tuple[Colour, ...] = (
     (120, 221, 94),
     (247, 184, 84),
@@ -50,17 +53,34 @@ def draw_preview(
         class_id = int(detections.class_id[index])
         name = label_of(class_id, labels)
         colour = _PALETTE[class_id % len(_PALETTE)]
-        _draw_box(bgr, boxes[index], colour, size)
+        carried = detections.carried is not None and bool(detections.carried[index])
+        _draw_box(bgr, boxes[index], colour, size, dashed=carried)
         _draw_label(bgr, boxes[index], f"{name} {detections.confidence[index]:.2f}", colour, size)
     _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return bytes(encoded)
 
 
-def _draw_box(bgr: Picture, box: npt.NDArray[np.int_], colour: Colour, size: float) -> None:
+def _draw_box(bgr: Picture, box: npt.NDArray[np.int_], colour: Colour, size: float, *, dashed: bool) -> None:
     x1, y1, x2, y2 = (int(edge) for edge in box)
     thickness = max(1, round(size * 3))
+    if dashed:
+        corners = ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
+        for start, end in zip(corners, (*corners[1:], corners[0]), strict=True):
+            _draw_dashes(bgr, start, end, colour, thickness)
+        return
     cv2.rectangle(bgr, (x1, y1), (x2, y2), _INK, thickness + 2, cv2.LINE_AA)
     cv2.rectangle(bgr, (x1, y1), (x2, y2), colour, thickness, cv2.LINE_AA)
+
+
+def _draw_dashes(bgr: Picture, start: tuple[int, int], end: tuple[int, int], colour: Colour, thickness: int) -> None:
+    """A straight line of dashes, each as long as the gap after it."""
+    first, last = np.array(start, np.float64), np.array(end, np.float64)
+    length = float(np.hypot(*(last - first)))
+    parts = max(1, round(length / (_DASH * thickness)))
+    ends = [tuple(int(value) for value in np.rint(first + (last - first) * part / parts)) for part in range(parts + 1)]
+    for begin, stop in list(pairwise(ends))[::2]:
+        cv2.line(bgr, begin, stop, _INK, thickness + 2, cv2.LINE_AA)
+        cv2.line(bgr, begin, stop, colour, thickness, cv2.LINE_AA)
 
 
 def _draw_label(bgr: Picture, box: npt.NDArray[np.int_], text: str, colour: Colour, size: float) -> None:

@@ -17,8 +17,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 import camslice
-from camslice.fleet.accounting import Fate, FrameCounts, total_of
+from camslice.fleet.accounting import Fate, FrameCounts, Looked, total_of
 from camslice.fleet.histogram import Histogram
+from camslice.fleet.policy import policy_named, rung_of
 from camslice.fleet.stages import StageTimes
 from camslice.fleet.types import usd_per_camera_month
 from camslice.video.camera_state import CameraState
@@ -55,6 +56,8 @@ class _FleetCollector(Collector):
             yield from _streams_in_full(status.streams)
             yield from _placement(status)
         yield from _engines(status.engines)
+        yield from _work(status.engines)
+        yield from _policies(status.engines)
         yield from _cameras(status)
         yield from _process(status)
 
@@ -76,11 +79,16 @@ def _build(status: FleetStatus) -> Iterator[Metric]:
         "camslice_objective_percentile_ratio", "Share of the captured frames that must make it.", objective.percentile / 100
     )
     yield GaugeMetricFamily("camslice_objective_drop_ratio", "Share of the frames that may be dropped.", objective.drop_rate)
+    yield GaugeMetricFamily(
+        "camslice_objective_recall_ratio", "Share of the detections of full frames that must be kept.", objective.recall
+    )
 
 
 def _frames(by_model: dict[str, list[StreamStatus]]) -> Iterator[Metric]:
     captured = CounterMetricFamily("camslice_frames_captured", "Frames that were due for analysis.", labels=["model"])
-    fates = CounterMetricFamily("camslice_frames", "Frames by what became of them.", labels=["model", "fate"])
+    fates = CounterMetricFamily(
+        "camslice_frames", "Frames by what became of them; the analysed ones by policy.", labels=["model", "fate", "policy"]
+    )
     in_flight = GaugeMetricFamily("camslice_frames_in_flight", "Frames held right now.", labels=["model"])
     missed = CounterMetricFamily("camslice_frames_missed", "Frames due while their camera was down.", labels=["model"])
     for model, streams in by_model.items():
@@ -88,15 +96,24 @@ def _frames(by_model: dict[str, list[StreamStatus]]) -> Iterator[Metric]:
         captured.add_metric([model], frames.captured)
         in_flight.add_metric([model], frames.in_flight)
         missed.add_metric([model], frames.missed)
-        for fate in Fate:
-            fates.add_metric([model, fate.value], getattr(frames, fate.value))
+        for fate, policy, frames_so in _fates(frames):
+            fates.add_metric([model, fate, policy], frames_so)
     yield from (captured, fates, in_flight, missed)
+
+
+def _fates(frames: FrameCounts) -> Iterator[tuple[str, str, int]]:
+    """Each fate, the policy by which frames came to it, and how many."""
+    yield Fate.ANALYSED.value, Looked.FULL.value, frames.in_full
+    yield Fate.ANALYSED.value, Looked.REGIONS.value, frames.regions
+    for fate in Fate:
+        if fate is not Fate.ANALYSED:
+            yield fate.value, "", getattr(frames, fate.value)
 
 
 def _within_objective(by_model: dict[str, list[StreamStatus]], objective_ms: float) -> Metric:
     """What the histogram's bucket at the objective says, under a name for which nobody has to know the objective."""
     family = CounterMetricFamily(
-        "camslice_frames_within_objective", "Frames analysed within the latency objective.", labels=["model"]
+        "camslice_frames_within_objective", "Frames whose detections were there within the latency objective.", labels=["model"]
     )
     for model, streams in by_model.items():
         edge = np.array([objective_ms])
@@ -107,7 +124,7 @@ def _within_objective(by_model: dict[str, list[StreamStatus]], objective_ms: flo
 def _stages(by_model: dict[str, list[StreamStatus]], objective_ms: float) -> Metric:
     family = HistogramMetricFamily(
         "camslice_stage_duration_seconds",
-        "Time of analysed frames by stage; the stages add up to total.",
+        "Time of analysed and predicted frames by stage; the stages add up to total.",
         labels=["model", "process", "stage"],
     )
     edges_s = sorted({*BUCKETS_S, objective_ms / 1000})
@@ -130,7 +147,7 @@ def _buckets(histogram: Histogram, edges_s: Sequence[float]) -> list[tuple[str, 
 
 
 def _streams(streams: Sequence[StreamStatus]) -> Iterator[Metric]:
-    age = _per_stream("age_seconds", "Time since the newest analysed frame was captured.")
+    age = _per_stream("age_seconds", "Time since the newest frame was captured of which the detections are known.")
     rate = _per_stream("analysed_frames_per_second", "Frames analysed per second over the last 10 s.")
     p95 = _per_stream("latency_p95_seconds", "95th percentile of the total over the last 10 s.")
     dropped = CounterMetricFamily(
@@ -151,7 +168,7 @@ def _streams_in_full(streams: Sequence[StreamStatus]) -> Iterator[Metric]:
     """Counters of a stream that is removed go with it: whoever adds them up knows how to bear that."""
     labels = ["camera", "model"]
     captured = CounterMetricFamily("camslice_camera_frames_captured", "Frames that were due for analysis.", labels=labels)
-    fates = CounterMetricFamily("camslice_camera_frames", "Frames by what became of them.", labels=[*labels, "fate"])
+    fates = CounterMetricFamily("camslice_camera_frames", "Frames by what became of them.", labels=[*labels, "fate", "policy"])
     found = CounterMetricFamily("camslice_camera_detections", "Detections in all analysed frames.", labels=labels)
     p95 = _per_stream("latency_p95_minute_seconds", "95th percentile of the total over the last minute.")
     each = _per_stream("detections_per_frame", "Detections in an analysed frame, on average over the last minute.")
@@ -159,8 +176,8 @@ def _streams_in_full(streams: Sequence[StreamStatus]) -> Iterator[Metric]:
         values = [stream.key.camera, stream.key.model]
         captured.add_metric(values, stream.frames.captured)
         found.add_metric(values, sum(stream.detections.values()))
-        for fate in Fate:
-            fates.add_metric([*values, fate.value], getattr(stream.frames, fate.value))
+        for fate, policy, frames in _fates(stream.frames):
+            fates.add_metric([*values, fate, policy], frames)
         if (p95_ms := stream.minute.percentile_ms(95.0)) is not None:
             p95.add_metric(values, p95_ms / 1000)
         if (mean := stream.minute.detections_per_frame) is not None:
@@ -206,6 +223,45 @@ def _engines(engines: Sequence[EngineStatus]) -> Iterator[Metric]:
         occupancy.add_metric(values, engine.occupancy)
         healthy.add_metric(values, engine.problem is None)
     yield from (occupancy, healthy)
+
+
+def _work(engines: Sequence[EngineStatus]) -> Iterator[Metric]:
+    inferences = CounterMetricFamily("camslice_inferences", "Full frames and canvases that were analysed.", labels=["model"])
+    for engine in engines:
+        inferences.add_metric([engine.model], engine.work.inferences)
+    yield inferences
+
+
+def _policies(engines: Sequence[EngineStatus]) -> Iterator[Metric]:
+    """How much of the frames is looked at, and what that keeps; only of models that have a policy."""
+    states = [(engine.model, engine.policy, engine.work) for engine in engines if engine.policy is not None]
+    if not states:
+        return
+    info = GaugeMetricFamily("camslice_policy_info", "The policy that is in force; always 1.", labels=["model", "policy"])
+    rung = GaugeMetricFamily("camslice_policy_rung", "Its place on the ladder, 0 for full frames.", labels=["model"])
+    overloaded = GaugeMetricFamily(
+        "camslice_policy_overloaded", "1 while it is cheaper than the recall allows, for want of room.", labels=["model"]
+    )
+    recall = GaugeMetricFamily(
+        "camslice_recall_ratio", "Share of the detections of full frames that the policy keeps, as audited.", labels=["model"]
+    )
+    rests_on = GaugeMetricFamily("camslice_recall_audited_frames", "Audited frames that this rests on.", labels=["model"])
+    changes = CounterMetricFamily("camslice_policy_changes", "How often the policy changed.", labels=["model"])
+    frames = CounterMetricFamily("camslice_audited_frames", "Frames that were looked at both ways.", labels=["model"])
+    wanted = CounterMetricFamily("camslice_audited_detections", "Detections in them in full.", labels=["model"])
+    kept = CounterMetricFamily("camslice_audited_detections_kept", "Those that the policy had reported.", labels=["model"])
+    for model, state, work in states:
+        info.add_metric([model, state.policy], 1)
+        rung.add_metric([model], rung_of(policy_named(state.policy)))
+        overloaded.add_metric([model], state.overloaded)
+        rests_on.add_metric([model], state.audited)
+        if state.recall is not None:
+            recall.add_metric([model], state.recall)
+        changes.add_metric([model], work.policy_changes)
+        frames.add_metric([model], work.audited_frames)
+        wanted.add_metric([model], work.audited_detections)
+        kept.add_metric([model], work.kept_detections)
+    yield from (info, rung, overloaded, recall, rests_on, changes, frames, wanted, kept)
 
 
 def _cameras(status: FleetStatus) -> Iterator[Metric]:

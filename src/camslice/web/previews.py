@@ -109,10 +109,15 @@ def _drawn(picture: PreviewPicture, results: Sequence[FrameResult]) -> Preview:
         np.concatenate([result.detections.boxes for result in results]),
         np.concatenate([result.detections.confidence for result in results]),
         np.concatenate([result.detections.class_id + offset for result, offset in zip(results, offsets, strict=False)]),
+        np.concatenate([_carried(result.detections) for result in results]),
     )
     scale = np.array([picture.width / first.width, picture.height / first.height] * 2, np.float32)
     jpeg = draw_preview(_bgr(picture), replace(found, boxes=found.boxes * scale), labels)
     return Preview(first.stream.camera, first.sequence, first.captured_at_s, jpeg, found)
+
+
+def _carried(found: Detections) -> npt.NDArray[np.bool_]:
+    return np.zeros(len(found), np.bool_) if found.carried is None else found.carried
 
 
 def _bgr(picture: PreviewPicture) -> npt.NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from camslice.events.sink import Sink, WaitsOnDisk
 from camslice.events.store.epochs import REPEATED, TAKEN_OVER
@@ -24,6 +24,7 @@ from camslice.stream.supervisor import Supervisor
 from camslice.web.busy import Occupancy
 from camslice.web.health import Verdict, live, ready, started
 from camslice.web.placements import PlacementBook
+from camslice.web.policies import less_than_demanded
 from camslice.web.previews import PreviewDesk
 from camslice.web.view import CameraStatus, EngineStatus, FleetStatus, Preview, StreamStatus
 
@@ -212,25 +213,38 @@ class SupervisedFleet:
             placements=self.placements.streams,
             refused_results=self._left_out(refused=True),
             draining=self.draining,
+            policy_changes=supervisor.policy_changes(),
         )
 
     def report(self) -> Mapping[str, object]:
         """The JSON object of `camslice run`, over every stream that ran, and the state of each camera."""
         counts = self._supervisor.counts()
         stages = self._statistics.stages(list(counts))
+        unchanged = self._supervisor.unchanged_at_s()
         streams = [
-            StreamReport(key, frames, stages[key], self._statistics.labels(key), self._age_ms(key))
+            StreamReport(key, frames, stages[key], self._statistics.labels(key), self._age_ms(key, unchanged))
             for key, frames in counts.items()
         ]
         supervisor = self._supervisor
         memory_mb, cpu_cores = self._measure()
+        models = supervisor.models()
         report = run_report(
-            supervisor.fleet, streams, self._uptime_s(), memory_mb, cpu_cores, len(supervisor.pods()), supervisor.restarts
+            supervisor.fleet,
+            streams,
+            self._uptime_s(),
+            memory_mb,
+            cpu_cores,
+            len(supervisor.pods()),
+            supervisor.restarts,
+            {name: life.work for name, life in models.items()},
         )
+        policies = {name: asdict(life.policy) for name, life in models.items() if life.policy is not None}
+        changes = [asdict(change) for change in supervisor.policy_changes()]
         states = [
             {"name": name, "state": str(life.state), "reason": life.reason} for name, life in self._supervisor.cameras().items()
         ]
-        return {**report, "cameras": states, "dropped_results": self._dropped()}
+        told = {"policies": policies, "policy_changes": changes}
+        return {**report, "cameras": states, "dropped_results": self._dropped(), **told}
 
     def _uptime_s(self) -> float:
         return (time.monotonic() if self._ended_s is None else self._ended_s) - self._started_s
@@ -247,12 +261,15 @@ class SupervisedFleet:
 
     def _streams(self, counts: Mapping[StreamKey, FrameCounts]) -> list[StreamStatus]:
         stages = self._statistics.stages(list(counts))
+        unchanged = self._supervisor.unchanged_at_s()
         streams = []
         for key in counts:
             fps, p95_ms = self._statistics.recent(key)
             labels = self._statistics.labels(key)
             minute = self._statistics.minute(key)
-            streams.append(StreamStatus(key, counts[key], stages[key], labels, fps, self._age_ms(key), p95_ms, minute=minute))
+            streams.append(
+                StreamStatus(key, counts[key], stages[key], labels, fps, self._age_ms(key, unchanged), p95_ms, minute=minute)
+            )
         return streams
 
     def _engines(self) -> list[EngineStatus]:
@@ -273,12 +290,15 @@ class SupervisedFleet:
                 life.problem,
                 loaded is not None,
                 loaded.precision_why if loaded else "",
+                life.work,
+                life.policy,
             )
             engines.append(told)
         return engines
 
-    def _age_ms(self, key: StreamKey) -> float | None:
-        newest = self._statistics.newest_captured_at_s(key)
+    def _age_ms(self, key: StreamKey, unchanged_at_s: Mapping[StreamKey, float]) -> float | None:
+        known_at_s = [self._statistics.newest_captured_at_s(key), unchanged_at_s.get(key)]
+        newest = max((at_s for at_s in known_at_s if at_s is not None), default=None)
         now_s = time.time() if self._ended_at_s is None else self._ended_at_s
         return None if newest is None else max(0.0, (now_s - newest) * 1000.0)
 
@@ -294,9 +314,16 @@ class SupervisedFleet:
         return {f"{name}: {cause}": count for name, cause, count in counted if (cause in _NOTHING_IS_MISSING) is refused}
 
     def _problems(self) -> list[str]:
-        models = [f"model {name}: {life.problem}" for name, life in self._supervisor.models().items() if life.problem]
+        lives = self._supervisor.models()
+        models = [f"model {name}: {life.problem}" for name, life in lives.items() if life.problem]
+        demanded = self._supervisor.fleet.objective.recall
+        policies = [
+            f"model {name}: {sentence}"
+            for name, life in lives.items()
+            if life.policy is not None and (sentence := less_than_demanded(life.policy, demanded))
+        ]
         sinks = [f"{sink.name}: {sink.problem}" for sink in self._sinks if sink.problem]
-        return [*([self.problem] if self.problem else []), *models, *sinks]
+        return [*([self.problem] if self.problem else []), *models, *policies, *sinks]
 
 
 def _streams_of(fleet: Fleet) -> list[StreamKey]:

@@ -16,7 +16,10 @@ from typing import Any
 from camslice.events.store.packing import pack_bins, unpack_histogram
 from camslice.fleet.accounting import FrameCounts, total_of
 from camslice.fleet.histogram import Histogram
+from camslice.fleet.policy import policy_named
 from camslice.fleet.types import StreamKey
+from camslice.stream.model_work import ModelWork
+from camslice.stream.watching.steward import PolicyState
 from camslice.video.camera_state import CameraState
 from camslice.web.view import EngineStatus, FleetStatus, StreamStatus
 
@@ -82,7 +85,7 @@ def read_state(read: Mapping[str, Any]) -> PodState:
                 str(model): {str(stage): _unpacked(*packed) for stage, packed in stages.items()}
                 for model, stages in read["stages"].items()
             },
-            engines=[EngineStatus(**engine) for engine in read["engines"]],
+            engines=[_engine(**engine) for engine in read["engines"]],
             memory_mb=float(read["memory_mb"]),
             cpu_cores=float(read["cpu_cores"]),
             restarts=int(read["restarts"]),
@@ -109,6 +112,14 @@ def _packed(histogram: Histogram) -> list[object]:
 
 def _unpacked(sum_ms: float, max_ms: float, bins: str) -> Histogram:
     return unpack_histogram(b64decode(bins), float(sum_ms), float(max_ms))
+
+
+def _engine(*, work: Mapping[str, int] | None = None, policy: Mapping[str, Any] | None = None, **told: Any) -> EngineStatus:
+    """A pod of an older camslice says nothing of its work."""
+    of_policy = None if policy is None else PolicyState(**policy)
+    if of_policy is not None:
+        policy_named(of_policy.policy)
+    return EngineStatus(**told, work=ModelWork(**(work or {})), policy=of_policy)
 
 
 def _stream(

@@ -14,6 +14,7 @@ from camslice.fleet.stages import STAGES
 from camslice.fleet.types import Objective, usd_per_camera_month
 from camslice.web.observer import Look, Point
 from camslice.web.placed_json import placement_json
+from camslice.web.policies import engine_json, recall_now, recall_since_start
 from camslice.web.trouble import troubles_of
 from camslice.web.view import CameraStatus, FleetStatus, StreamStatus
 
@@ -34,7 +35,8 @@ def status_json(look: Look) -> Json:
         "fleet": _fleet(look),
         "models": sorted(status.fleet.models),
         "cameras": [_camera(camera, streams.get(camera.name, []), look) for camera in status.cameras],
-        "engines": [{**asdict(engine), "occupancy": round(engine.occupancy, 4)} for engine in status.engines],
+        "engines": [engine_json(engine) for engine in status.engines],
+        "policy_changes": [asdict(change) for change in status.policy_changes],
         "restarts": status.restarts,
         "dropped_results": dict(status.dropped_results),
         "problems": list(status.problems),
@@ -79,20 +81,24 @@ def _objective(look: Look) -> Json:
         "latency_ms": objective.latency_ms,
         "percentile": objective.percentile,
         "drop_rate": objective.drop_rate,
+        "recall": objective.recall,
         "usd_per_camera_month": objective.usd_per_camera_month,
-        "since_start": _against(objective, look.latency, look.frames),
-        "recent": _against(objective, look.recent_latency, look.recent_frames),
+        "since_start": _against(objective, look.latency, look.frames, recall_since_start(look.status, look.frames)),
+        "recent": _against(objective, look.recent_latency, look.recent_frames, recall_now(look.status, look.recent_frames)),
     }
 
 
-def _against(objective: Objective, latency: Histogram, frames: FrameCounts) -> Json:
-    """`p_all_ms` is over all captured frames but the gated ones; `met` is null while no frame has a fate."""
+def _against(objective: Objective, latency: Histogram, frames: FrameCounts, recall: float | None) -> Json:
+    """`p_all_ms` is over all captured frames but the gated ones; `met` is null while no frame has a fate. A `recall` that
+    nobody knows yet is not held against it."""
     p_all_ms = latency.percentile(objective.percentile, frames.dropped)
     counted = latency.n + frames.dropped
     met = p_all_ms is not None and p_all_ms <= objective.latency_ms and frames.drop_rate <= objective.drop_rate
+    met = met and (recall is None or recall >= objective.recall)
     return {
         "p_all_ms": _rounded(p_all_ms),
         "drop_rate": round(frames.drop_rate, 6),
+        "recall": _rounded(recall, 4),
         "frames": counted,
         "met": met if counted else None,
     }
@@ -150,6 +156,7 @@ def _stream(stream: StreamStatus) -> Json:
 def _frames(frames: FrameCounts) -> Json:
     return {
         "frames": {fate: getattr(frames, fate) for fate in _FATES},
+        "regions": frames.regions,
         "decoded": frames.decoded,
         "skipped": frames.skipped,
         "corrupt": frames.corrupt,
@@ -166,5 +173,5 @@ def _stages(streams: Sequence[StreamStatus]) -> Mapping[str, object]:
     return {stage: merged[stage].as_latency() for stage in (*STAGES, "total") if stage in merged and merged[stage].n}
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
+def _rounded(value: float | None, digits: int = 3) -> float | None:
+    return None if value is None else round(value, digits)

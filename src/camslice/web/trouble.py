@@ -55,7 +55,7 @@ def troubles_of(
 def _stalled(camera: CameraStatus, streams: list[StreamStatus]) -> str:
     patience_ms = _PATIENCE_MS + 2000.0 / camera.fps
     age_ms = max((stream.age_ms for stream in streams if stream.age_ms is not None), default=0.0)
-    return f"nothing analysed for {age_ms / 1000:.0f} s" if age_ms > patience_ms else ""
+    return f"nothing looked at for {age_ms / 1000:.0f} s" if age_ms > patience_ms else ""
 
 
 def _late(streams: list[StreamStatus], objective: Objective) -> str:

@@ -12,6 +12,8 @@ from camslice.fleet.histogram import Histogram
 from camslice.fleet.types import CameraSpec, Fleet, StreamKey
 from camslice.models.detections import Detections
 from camslice.stream.minute import NOTHING, LastMinute
+from camslice.stream.model_work import ModelWork, PolicyChange
+from camslice.stream.watching.steward import PolicyState
 from camslice.video.camera_state import CameraState
 from camslice.web.placements import NOBODY_PLACED_IT, Revisions, StreamPlacement
 
@@ -42,7 +44,8 @@ class CameraStatus:
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
-    """One stream as it is now. `fps` over the last 10 s; `age_ms` since the newest analysed frame was captured, or None.
+    """One stream as it is now. `fps` analysed over the last 10 s; `age_ms` since the newest frame was captured
+    of which the detections are known (analysed, carried on, or as before because nothing moved), or None.
 
     `stages` maps each stage that took part, and `total`, to its histogram in ms since the start; `recent_p95_ms` is over the
     last 10 s. `detections` counts by label since the start. `process` names the process that analyses it.
@@ -73,6 +76,9 @@ class EngineStatus:
     loaded: bool = True
     precision_why: str = ""
     """Why it computes in that precision, in words; empty where there was no choice."""
+    work: ModelWork = field(default_factory=ModelWork)
+    policy: PolicyState | None = None
+    """How much of its frames is looked at, and why; None where every frame is analysed in full, whatever comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +146,8 @@ class FleetStatus:
     """Results that were not written because another pod had written them or has the stream: nothing is missing."""
     draining: bool = False
     """It was told to end, and goes on until its streams were taken over."""
+    policy_changes: Sequence[PolicyChange] = ()
+    """The last of them, oldest first."""
     cluster: ClusterFacts | None = None
     """Set where a cluster owns the fleet: the page then changes nothing."""
 

@@ -44,11 +44,11 @@ def a_report(
         {"name": name, "state": "failed" if (reasons or {}).get(name) else "live", "reason": (reasons or {}).get(name, "")}
         for name in names
     ]
-    return {**run_report(fleet, streams, 20.0, 321.4, 1.25), "cameras": states, "dropped_results": {}}
+    return {**run_report(fleet, streams, 20.0, 321.4, 1.25), "cameras": states, "dropped_results": {}, "policies": {}}
 
 
 def printed(report: dict[str, object], capsys: pytest.CaptureFixture[str]) -> str:
-    print_summary(report, 0.01)
+    print_summary(report, Objective())
     return capsys.readouterr().out
 
 
@@ -124,3 +124,17 @@ def test_no_camera_started_names_the_first_and_why() -> None:
 def test_results_that_were_not_kept_are_told_by_cause(capsys: pytest.CaptureFixture[str]) -> None:
     report = {**a_report(a_stream("gate")), "dropped_results": {"store [x]: queue full": 3}}
     assert "3 results were analysed and not kept: store [x]: queue full" in printed(report, capsys)
+
+
+def test_what_was_looked_at_and_kept_is_said_where_it_was_less_than_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = a_stream("gate", 100)
+    assert "recall" not in printed(a_report(stream), capsys)
+    spared = StreamReport(stream.key, FrameCounts(captured=100, analysed=40, regions=25, gated=60), stream.stages, {}, None)
+    report = a_report(spared)
+    state = {"policy": "carry-1", "reason": "recall 0.990 leaves room", "changes": 2}
+    output = printed({**report, "policies": {"people": state}}, capsys)
+    assert "model people: policy carry-1 (recall 0.990 leaves room), changed 2 times; the log says why" in output
+    assert "recall not audited enough to say (at least 1)" in output
+    table = output.partition("frames by fate")[2]
+    assert re.search(r"captured\W+analysed\W+gated\W+in regions", table)
+    assert re.search(r"100\W+40\W+60\W+25", table)

@@ -9,6 +9,7 @@ from camslice.fleet.errors import CamsliceError
 from camslice.fleet.types import Fleet, StreamKey
 from camslice.models.model import ModelInfo
 from camslice.stream.lives import CameraLife, ModelLife, PodStatus
+from camslice.stream.model_work import PolicyChange
 from camslice.stream.previews import PreviewPicture, Previews, previews_bytes
 from camslice.stream.pulse import ProcessPulse
 from camslice.stream.supervisor import Supervisor
@@ -26,6 +27,8 @@ class FakeSupervisor(Supervisor):
         self.reasons: dict[str, tuple[CameraState, str]] = {}
         self.counted: dict[StreamKey, FrameCounts] = {}
         self.lost = 0
+        self.unchanged: dict[StreamKey, float] = {}
+        self.changes: list[PolicyChange] = []
         self.board = Previews(memoryview(bytearray(previews_bytes(len(fleet.cameras)))))
         self.rows = {camera.name: row for row, camera in enumerate(fleet.cameras)}
         self.watched: list[str] = []
@@ -72,6 +75,12 @@ class FakeSupervisor(Supervisor):
 
     def counts(self) -> dict[StreamKey, FrameCounts]:
         return dict(self.counted)
+
+    def unchanged_at_s(self) -> dict[StreamKey, float]:
+        return dict(self.unchanged)
+
+    def policy_changes(self) -> list[PolicyChange]:
+        return list(self.changes)
 
     def watch(self, camera: str, for_s: float) -> None:
         self.watched.append(camera)

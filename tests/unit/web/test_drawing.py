@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -76,3 +78,14 @@ def test_classes_have_different_colours() -> None:
 def test_what_is_no_picture_is_refused(picture: np.ndarray) -> None:
     with pytest.raises(ValueError, match="uint8"):
         draw_preview(picture, Detections.none(), ())
+
+
+def test_what_was_carried_on_is_dashed() -> None:
+    found = detections((100, 60, 220, 180))
+    lines = {}
+    for carried in (False, True):
+        marked = replace(found, carried=np.array([carried]))
+        picture = decoded(draw_preview(blank(), marked, ("person",)))
+        lines[carried] = (np.abs(picture.astype(int) - 128).max(axis=2) > 40)[180, 110:210]
+    assert lines[False].all()
+    assert 0.2 < lines[True].mean() < 0.8

@@ -13,6 +13,8 @@ from camslice.fleet.accounting import Fate, FrameCounts
 from camslice.fleet.secrets import Source
 from camslice.fleet.types import CameraSpec, StreamKey
 from camslice.stream.minute import MinuteWindow
+from camslice.stream.model_work import ModelWork
+from camslice.stream.watching.steward import PolicyState
 from camslice.video.camera_state import CameraState
 from camslice.web.metrics import render
 from camslice.web.placements import Revisions, StreamPlacement
@@ -46,8 +48,10 @@ def busy_fleet() -> FakeFleet:
 
 def test_every_fate_is_counted_by_model() -> None:
     samples = samples_of(busy_fleet().status())
-    fates = by(samples["camslice_frames_total"], "model", "fate")
-    assert fates == {("people", fate.value): count for fate, count in zip(Fate, [900, 0, 0, 2, 7, 1], strict=True)}
+    fates = by(samples["camslice_frames_total"], "model", "fate", "policy")
+    in_full, in_regions = ("people", "analysed", "full"), ("people", "analysed", "regions")
+    others = [("people", fate.value, "") for fate in Fate if fate is not Fate.ANALYSED]
+    assert fates == dict(zip([in_full, in_regions, *others], [900, 0, 0, 0, 2, 7, 1], strict=True))
     captured = by(samples["camslice_frames_captured_total"], "model")[("people",)]
     assert captured == sum(fates.values()) + by(samples["camslice_frames_in_flight"], "model")[("people",)]
 
@@ -127,6 +131,48 @@ def test_engines_cameras_money_and_the_process() -> None:
     assert by(samples["camslice_build_info"], "version") == {(camslice.__version__,): 1.0}
 
 
+def test_what_is_looked_at_and_what_that_keeps_is_told_of_models_that_have_a_policy() -> None:
+    fleet = busy_fleet()
+    status = fleet.status()
+    frames = FrameCounts(captured=100, analysed=40, regions=30, gated=35, predicted=25)
+    plain = replace(status.engines[0], model="cars", work=ModelWork(inferences=7))
+    state = PolicyState("carry-1", "there is room again", 0.975, 40, True, 2)
+    work = ModelWork(1200, 3, 60, 400, 390)
+    samples = samples_of(
+        replace(
+            status,
+            streams=[replace(status.streams[0], frames=frames)],
+            engines=[replace(status.engines[0], policy=state, work=work), plain],
+        )
+    )
+    by_policy = by(samples["camslice_frames_total"], "fate", "policy")
+    assert by_policy["analysed", "full"] == 10
+    assert by_policy["analysed", "regions"] == 30
+    assert sum(by_policy.values()) == 100
+    assert by(samples["camslice_inferences_total"], "model") == {("people",): 1200, ("cars",): 7}
+    assert by(samples["camslice_policy_info"], "model", "policy") == {("people", "carry-1"): 1}
+    told = {
+        "camslice_policy_rung": 3,
+        "camslice_policy_overloaded": 1,
+        "camslice_policy_changes_total": 3,
+        "camslice_recall_ratio": 0.975,
+        "camslice_recall_audited_frames": 40,
+        "camslice_audited_frames_total": 60,
+        "camslice_audited_detections_total": 400,
+        "camslice_audited_detections_kept_total": 390,
+    }
+    assert {name: by(samples[name], "model") for name in told} == {name: {("people",): value} for name, value in told.items()}
+    assert samples["camslice_objective_recall_ratio"][0].value == 1.0
+
+
+def test_a_recall_that_nobody_knows_yet_is_not_told() -> None:
+    status = busy_fleet().status()
+    state = PolicyState("careful", "where every fleet begins", None, 0, False, 0)
+    samples = samples_of(replace(status, engines=[replace(status.engines[0], policy=state)]))
+    assert "camslice_recall_ratio" not in samples or not samples["camslice_recall_ratio"]
+    assert by(samples["camslice_recall_audited_frames"], "model") == {("people",): 0}
+
+
 def test_without_a_price_nothing_is_said_about_money() -> None:
     assert not samples_of(FakeFleet(usd_per_hour=None).status())["camslice_usd_per_camera_month"]
 
@@ -188,12 +234,12 @@ def test_a_pod_that_an_operator_gave_its_streams_tells_each_of_them_in_full() ->
         )
     )
     assert by(samples["camslice_config_revision_info"], "revision", "mounted") == {("6", "7"): 1}
-    fates = by(samples["camslice_camera_frames_total"], "camera", "model", "fate")
+    fates = by(samples["camslice_camera_frames_total"], "camera", "fate", "policy")
     captured = by(samples["camslice_camera_frames_captured_total"], "camera", "model")
     for camera in ("gate", "yard"):
         ended = sum(count for labels, count in fates.items() if labels[0] == camera)
         assert 0 <= captured[camera, "people"] - ended <= 3
-    assert fates["gate", "people", "stale"] == 7
+    assert fates["gate", "stale", ""] == 7
     assert by(samples["camslice_camera_detections_total"], "camera")[("gate",)] == 500 * 3 + 500 // 9
     assert by(samples["camslice_camera_latency_p95_minute_seconds"], "camera") == {("gate",): pytest.approx(0.9)}
     assert by(samples["camslice_camera_detections_per_frame"], "camera") == {("gate",): 2.0}

@@ -22,8 +22,10 @@ from camslice.models.detections import Detections
 from camslice.models.model import InputSpec, ModelInfo
 from camslice.stream.lives import ModelLife
 from camslice.stream.messages import ModelLoaded
+from camslice.stream.model_work import ModelWork, PolicyChange
 from camslice.stream.results import FrameResult
 from camslice.stream.statistics import Statistics
+from camslice.stream.watching.steward import PolicyState
 from camslice.video.camera_state import CameraState
 from camslice.web.answers import as_json
 from camslice.web.observer import Observer
@@ -374,3 +376,55 @@ def test_results_that_another_pod_has_written_are_not_lost() -> None:
     assert status.refused_results == {"store: taken over": 4, "store: stored by the placement before": 1}
     assert status.dropped_results == {"store: spool full": 2}
     assert stage.running.report()["dropped_results"] == {"store: spool full": 2}
+
+
+def policy_state(policy: str, recall: float | None, audited: int, *, overloaded: bool = False) -> PolicyState:
+    return PolicyState(policy, "there was a reason", recall, audited, overloaded, 3)
+
+
+def test_a_camera_that_sees_nothing_new_is_as_fresh_as_the_frame_that_showed_nothing_new() -> None:
+    stage = Stage("gate")
+    key = StreamKey("gate", "people")
+    stage.supervisor.counted = {key: FrameCounts(captured=9, gated=9)}
+    assert stage.running.status().streams[0].age_ms is None
+    stage.supervisor.unchanged = {key: time.time() - 2.0}
+    age_ms = stage.running.status().streams[0].age_ms
+    assert age_ms is not None
+    assert 2000.0 <= age_ms < 10_000.0
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (policy_state("regions", 0.98, 100), ""),
+        (policy_state("regions", 0.5, 3), ""),
+        (policy_state("careful", None, 0), ""),
+        (policy_state("regions", 0.95, 100), "model people: policy regions: recall 0.950 of 100 audited frames, 0.97 demanded"),
+        (
+            policy_state("carry-2", 0.98, 100, overloaded=True),
+            "model people: policy carry-2, less than the recall allows, for want of room (there was a reason)",
+        ),
+    ],
+)
+def test_less_quality_than_demanded_or_allowed_is_a_problem_that_is_told(state: PolicyState, said: str) -> None:
+    stage = Stage("gate")
+    stage.supervisor.wanted = replace(stage.supervisor.wanted, objective=Objective(recall=0.97))
+    stage.supervisor.lives = {"people": ModelLife(ModelSpec("people", "tiny"), INFO, 0, policy=state)}
+    assert list(stage.running.status().problems) == ([said] if said else [])
+
+
+def test_policies_their_changes_and_their_recall_are_in_the_report() -> None:
+    stage = Stage("gate")
+    life = ModelLife(ModelSpec("people", "tiny"), INFO, 0, policy=policy_state("regions", 0.98, 100))
+    life.work = ModelWork(500, 1, 200, 1000, 990)
+    stage.supervisor.lives = {"people": life}
+    stage.supervisor.changes = [PolicyChange(1.7e9, "people", "careful", "regions", "there was a reason")]
+    stage.supervisor.counted = {StreamKey("gate", "people"): FrameCounts(captured=10, analysed=10, regions=8)}
+    report = json.loads(json.dumps(stage.running.report()))
+    assert report["policies"]["people"]["policy"] == "regions"
+    assert report["policy_changes"] == [
+        {"at_s": 1.7e9, "model": "people", "before": "careful", "after": "regions", "reason": "there was a reason"}
+    ]
+    assert report["fleet"]["objective"]["recall"] == 0.99
+    assert report["fleet"]["inferences"] == 500
+    assert report["fleet"]["frames"]["regions"] == 8

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from camslice.stream.model_work import ModelWork
+from camslice.stream.watching.steward import PolicyState
 from camslice.web.app import create_app
 from camslice.web.pictures import MOST_CAMERAS, read_pictures
 from camslice.web.state_json import read_state
@@ -28,6 +30,7 @@ def client(fleet: FakeFleet) -> Iterator[TestClient]:
 
 def test_a_state_comes_back_as_it_was_with_stages_summed_by_model(client: TestClient, fleet: FakeFleet) -> None:
     fleet.cameras["gate"].analyse(30, dropped=2, seed=4)
+    fleet.policy, fleet.work = PolicyState("regions", "as declared", 0.98, 50, False, 1), ModelWork(900, 1, 50, 200, 196)
     state = read_state(client.get("/api/state").json())
     said = fleet.status()
     assert [(one.key, one.frames, one.fps, one.age_ms) for one in state.streams] == [
@@ -51,6 +54,15 @@ def test_what_is_no_state_is_refused(client: TestClient, damage: dict[str, objec
     for key in said:
         with pytest.raises(ValueError, match="no state of a pod"):
             read_state({name: value for name, value in said.items() if name != key})
+
+
+def test_a_pod_of_before_there_were_policies_is_understood(client: TestClient) -> None:
+    said = client.get("/api/state").json()
+    old = [{key: value for key, value in engine.items() if key not in ("work", "policy")} for engine in said["engines"]]
+    (engine,) = read_state({**said, "engines": old}).engines
+    assert (engine.policy, engine.work) == (None, ModelWork())
+    with pytest.raises(ValueError, match="no state of a pod"):
+        read_state({**said, "engines": [{**old[0], "policy": {"policy": "no such policy"}}]})
 
 
 def test_pictures_of_the_cameras_that_were_asked_for(client: TestClient, fleet: FakeFleet) -> None:

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.types import Objective
+from camslice.stream.model_work import ModelWork, PolicyChange
+from camslice.stream.watching.steward import PolicyState
 from camslice.web.answers import as_json
 from camslice.web.observer import Observer
 from camslice.web.status_json import camera_json, status_json
@@ -43,7 +46,7 @@ def test_the_objective_is_met_when_latency_and_drops_are() -> None:
 
 def test_the_objective_is_unknown_before_the_first_frame() -> None:
     objective = status_of(FakeFleet([]))["objective"]
-    assert objective["since_start"] == {"p_all_ms": None, "drop_rate": 0.0, "frames": 0, "met": None}
+    assert objective["since_start"] == {"p_all_ms": None, "drop_rate": 0.0, "recall": None, "frames": 0, "met": None}
 
 
 @pytest.mark.parametrize(("dropped", "infinite"), [(20, False), (60, True)])
@@ -80,3 +83,39 @@ def test_one_camera_adds_its_streams_to_what_the_status_says() -> None:
 
 def test_infinite_numbers_become_null() -> None:
     assert json.loads(as_json({"a": float("inf"), "b": [float("nan"), 1.5]})) == {"a": None, "b": [None, 1.5]}
+
+
+def a_fleet_that_looks_at_regions(recall: float, audited: int) -> FakeFleet:
+    fleet = FakeFleet(["gate"])
+    fleet.objective = Objective(recall=0.97)
+    fleet.cameras["gate"].frames = FrameCounts(captured=400, analysed=150, regions=120, gated=200, predicted=50)
+    fleet.policy = PolicyState("regions", "recall 0.990 leaves room", recall, audited, False, 1)
+    fleet.work = ModelWork(90, 1, 40, 1000, 960)
+    return fleet
+
+
+def test_what_is_looked_at_and_what_that_keeps_is_told() -> None:
+    fleet = a_fleet_that_looks_at_regions(0.98765, 40)
+    fleet.policy_changes = [PolicyChange(1.7e9, "people", "careful", "regions", "recall 0.990 leaves room")]
+    status = status_of(fleet)
+    objective, (engine,) = status["objective"], status["engines"]
+    assert (objective["recall"], objective["recent"]["recall"]) == (0.97, 0.9877)
+    assert (objective["since_start"]["recall"], objective["since_start"]["met"]) == (0.96, False)
+    assert status["fleet"]["regions"] == status["cameras"][0]["regions"] == 120
+    assert engine["inferences"] == 90
+    assert engine["policy"] == {
+        "policy": "regions",
+        "reason": "recall 0.990 leaves room",
+        "recall": 0.9877,
+        "audited": 40,
+        "overloaded": False,
+        "changes": 1,
+    }
+    assert status["policy_changes"][0]["after"] == "regions"
+
+
+def test_a_recall_that_rests_on_too_little_is_not_told_and_breaks_nothing() -> None:
+    assert status_of(a_fleet_that_looks_at_regions(0.5, 3))["objective"]["recent"]["recall"] is None
+    assert status_of(FakeFleet())["objective"]["recent"]["recall"] is None, "no frame lately"
+    assert status_of(FakeFleet())["objective"]["since_start"]["recall"] == 1.0, "nothing but full frames"
+    assert status_of(FakeFleet())["engines"][0]["policy"] is None

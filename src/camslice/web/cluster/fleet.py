@@ -11,6 +11,7 @@ from dataclasses import replace
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.errors import FleetError
 from camslice.fleet.types import CameraSpec, Fleet, ModelSpec, Objective, StreamKey
+from camslice.stream.model_work import policy_over, work_of
 from camslice.web.cluster.placing import Placing
 from camslice.web.cluster.pod_client import Ask
 from camslice.web.cluster.pod_watch import Answer, PodWatch
@@ -172,7 +173,9 @@ def _engines(states: Sequence[PodState]) -> list[EngineStatus]:
         problems = [engine.problem for engine in engines if engine.problem]
         problem = f"{len(problems)} of {len(engines)}: {problems[0]}" if problems else None
         occupancy = sum(engine.occupancy for engine in engines) / len(engines)
-        merged.append(replace(engines[0], occupancy=occupancy, problem=problem))
+        work = work_of(engine.work for engine in engines)
+        policy = policy_over([engine.policy for engine in engines if engine.policy is not None])
+        merged.append(replace(engines[0], occupancy=occupancy, problem=problem, work=work, policy=policy))
     return sorted(merged, key=lambda engine: (engine.model, engine.backend, engine.device))
 
 

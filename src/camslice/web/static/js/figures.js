@@ -1,12 +1,14 @@
 // The line on top: is the fleet well, and the few figures that say so.
 
-import { count, duration, rate, share, usd, wholeMs, write } from "./text.js";
+import { count, duration, NONE, rate, share, usd, wholeMs, write } from "./text.js";
 
 export function showFigures(status) {
   const { objective, fleet } = status;
   showCondition(status);
   showObjective(objective);
-  put("figure-fps", rate(fleet.analysed_fps), `frames/s of ${rate(due(status))} due`);
+  const spared = fleet.frames.gated + fleet.frames.predicted > 0 ? "; the others gated or predicted" : "";
+  put("figure-fps", rate(fleet.analysed_fps), `frames/s of ${rate(due(status))} due${spared}`);
+  showRecall(status);
   put("figure-drops", share(objective.recent.drop_rate), `${share(objective.drop_rate)} allowed`, objective.recent.drop_rate > objective.drop_rate);
   showUsd(objective, fleet, status.cluster);
   const each = fleet.cameras > 0 ? `${(fleet.memory_mb / fleet.cameras).toFixed(1)} MB per camera` : "";
@@ -53,6 +55,19 @@ function showUsd(objective, fleet, cluster) {
   const shared = cluster ? "all nodes, over the cameras that run" : "this machine, shared";
   const note = limit === null ? shared : `${usd(limit)} allowed`;
   put("figure-usd", usd(fleet.usd_per_camera_month), note, limit !== null && fleet.usd_per_camera_month > limit);
+}
+
+// What is kept of the detections of full frames, where less than that is analysed.
+function showRecall({ objective, engines }) {
+  const policies = engines.map((engine) => engine.policy).filter(Boolean);
+  const card = document.getElementById("figure-recall");
+  card.hidden = policies.length === 0;
+  if (card.hidden) return;
+  const { recall } = objective.recent;
+  const names = [...new Set(policies.map((policy) => policy.policy))].join(", ");
+  const overloaded = policies.some((policy) => policy.overloaded);
+  const note = `${share(objective.recall)} demanded · policy ${names}${overloaded ? ", for want of room" : ""}`;
+  put("figure-recall", recall === null ? NONE : share(recall), note, overloaded || (recall !== null && recall < objective.recall));
 }
 
 function due(status) {

@@ -19,6 +19,7 @@ export function showPanels(status) {
   showStages(status);
   showFates(status.fleet, status.objective);
   replaceList("engines", status.engines.map(engine));
+  replaceList("policy-changes", policyChanges(status));
   replaceList("losses", losses(status));
   replaceList("problems", status.problems.map((problem) => make("li", {}, problem)));
 }
@@ -64,7 +65,8 @@ function showFates(fleet, objective) {
   write(document.getElementById("identity"), `captured ${count(frames.captured)} = ${sum.join(" + ") || "0"}`);
   const rate = document.getElementById("drop-rate");
   rate.classList.toggle("broken", fleet.drop_rate > objective.drop_rate);
-  const beside = `Beside the sum: missed ${count(fleet.missed)}, corrupt ${count(fleet.corrupt)}, decoded ${count(fleet.decoded)}.`;
+  const regions = fleet.regions > 0 ? ` Of the analysed, ${count(fleet.regions)} in regions.` : "";
+  const beside = `${regions} Beside the sum: missed ${count(fleet.missed)}, corrupt ${count(fleet.corrupt)}, decoded ${count(fleet.decoded)}.`;
   write(rate, `Drop rate ${share(fleet.drop_rate)} since the start, ${share(objective.drop_rate)} allowed. ${beside}`);
 }
 
@@ -74,8 +76,20 @@ function engine(engine) {
   const chips = [engine.backend, engine.device, engine.precision, engine.licence].map((text) => make("li", {}, text));
   const row = make("li", {}, make("div", { class: "engine-head" }, make("strong", {}, engine.model), make("span", { class: "number" }, `${share(engine.occupancy)} busy`)));
   row.append(meter, make("ul", { class: "chips" }, ...chips));
+  if (engine.policy) row.append(policy(engine));
   if (engine.problem) row.append(make("p", { class: "broken" }, engine.problem));
   return row;
+}
+
+function policy({ policy, inferences }) {
+  const audited = policy.recall === null ? "recall not known yet" : `recall ${policy.recall.toFixed(3)} over ${count(policy.audited)} audited frames`;
+  const text = `Policy ${policy.policy}: ${policy.reason}. ${audited[0].toUpperCase()}${audited.slice(1)}; ${count(inferences)} inferences.`;
+  return make("p", policy.overloaded ? { class: "broken" } : { class: "identity" }, text);
+}
+
+function policyChanges({ policy_changes: changes }) {
+  const when = (change) => new Date(change.at_s * 1000).toLocaleTimeString([], { hour12: false });
+  return changes.slice(-5).reverse().map((change) => make("li", {}, `${when(change)} ${change.model}: ${change.after} instead of ${change.before}: ${change.reason}`));
 }
 
 function losses({ dropped_results, restarts }) {
