@@ -22,8 +22,8 @@ UNRELATED = 0.5
 """Correlation of the cells' levels below which a picture has nothing to do with the one before."""
 SWAY = 0.1
 """Cells (0.8 pixels where a detector sees the frame 640 pixels long) that the whole picture must have moved."""
-_EXPLAINED = 0.15
-"""Share of the differences, as energy, that one shift must explain; noise and passers-by leave less than 0.03."""
+_EXPLAINED, _CLEAR = 0.15, 0.3
+"""Share of the differences, as energy, that one shift must explain; noise and passers-by leave less than 0.03, flicker 0.2."""
 _UNREST, _UNREST_LEVELS = 1.75, 0.25
 """What is left of flicker that was divided out looks like a sway, but is hardly more than noise."""
 _RESPONSE = 0.25
@@ -61,7 +61,7 @@ class Sway(NamedTuple):
     def is_one(self, usual_noise: float) -> bool:
         """Whether the whole picture moved a little, where cells stray by `usual_noise` grey levels by themselves."""
         beyond_noise = self.unrest > _UNREST * usual_noise + _UNREST_LEVELS
-        return beyond_noise and self.cells >= SWAY and self.explained >= _EXPLAINED
+        return self.cells >= SWAY and self.explained >= (_EXPLAINED if beyond_noise else _CLEAR)
 
 
 def sway(now: ByteArray, before: ByteArray, quiet: npt.NDArray[np.bool_]) -> Sway:

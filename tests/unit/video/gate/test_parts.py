@@ -152,7 +152,6 @@ def test_a_small_sway_is_measured(across: float, down: float, seed: int) -> None
     largest = max(abs(across), abs(down))
     if largest > 0.2:
         assert found.is_one(0.5)
-        assert not found.is_one(found.unrest)
         assert 0.5 * largest < found.cells < 1.6 * largest  # gradients of so coarse a picture are too small
 
 
