@@ -10,6 +10,7 @@ from typing import Any
 
 from calibration_section import calibrated_capacity, calibration
 from decode_section import decoding
+from hard_scenes_section import hard_scenes
 from markdown_table import table
 from optimiser_section import optimiser
 from planning_section import planning
@@ -68,6 +69,7 @@ def measured() -> str:
             *_network(),
             *_batching(),
             *(policies(_result("policies")) if (RESULTS / "policies.json").exists() else ()),
+            *(hard_scenes(_result("hard-scenes")) if (RESULTS / "hard-scenes.json").exists() else ()),
             *(decoding(_result("decode")) if (RESULTS / "decode.json").exists() else ()),
             *(calibration(_result("calibration")) if (RESULTS / "calibration.json").exists() else ()),
             *(calibrated_capacity(_result(_CAPACITY)) if (RESULTS / f"{_CAPACITY}.json").exists() else ()),

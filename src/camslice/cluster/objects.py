@@ -83,7 +83,8 @@ class FleetObject:
     """A CameraFleet: everything but its cameras.
 
     `camera_cidrs` (network.cameras): where cameras with host names may be; without it only literal addresses are let through.
-    `store_secret` (NAME, KEY): the Secret that holds the store's URL. `usd_per_month`: everything the plan counts.
+    `policy` is as in fleet.yaml. `store_secret` (NAME, KEY): the Secret that holds the store's URL. `usd_per_month`: everything
+    the plan counts.
     """
 
     name: str
@@ -95,6 +96,7 @@ class FleetObject:
     shapes: tuple[NodeShape, ...]
     image: str
     camera_cidrs: tuple[str, ...] = ()
+    policy: str = "auto"
     store_secret: tuple[str, str] | None = None
     weights: WeightsFrom = field(default_factory=WeightsFrom)
     usd_per_month: float | None = None

@@ -94,6 +94,7 @@ def _fleet(plan: Plan, declared: Fleet, shapes: tuple[NodeShape, ...], settings:
         uid="",
         generation=0,
         objective=declared.objective,
+        policy=_policy(plan, declared),
         models=tuple(_model(spec, settings.sha256.get(name)) for name, spec in declared.models.items() if name in used),
         shapes=shapes,
         image=settings.image,
@@ -104,6 +105,12 @@ def _fleet(plan: Plan, declared: Fleet, shapes: tuple[NodeShape, ...], settings:
         spare_nodes=sum(each.count for each in plan.spares),
         cameras_per_node=declared.planning.cameras_per_node,
     )
+
+
+def _policy(plan: Plan, declared: Fleet) -> str:
+    """What the fleet file says, else what the plan counts on; `auto` where that differs from model to model."""
+    planned = {name for node in plan.nodes for name in node.policies.values()}
+    return planned.pop() if declared.policy == "auto" and len(planned) == 1 else declared.policy
 
 
 def _model(spec: ModelSpec, sha256: str | None) -> ModelObject:

@@ -39,7 +39,14 @@ def fleet_of(manifest: Mapping[str, Any]) -> FleetObject:
         namespace=metadata.get("namespace", "default"),
         uid=metadata.get("uid", ""),
         generation=metadata.get("generation", 0),
-        objective=Objective(objective.latency_ms, objective.percentile, objective.drop_rate, objective.usd_per_camera_month),
+        objective=Objective(
+            objective.latency_ms,
+            objective.percentile,
+            objective.drop_rate,
+            objective.usd_per_camera_month,
+            objective.recall,
+        ),
+        policy=keys.policy,
         models=tuple(_model(each) for each in keys.models),
         shapes=tuple(_shape(each) for each in keys.shapes),
         image=keys.image,
@@ -85,6 +92,7 @@ def fleet_manifest(fleet: FleetObject) -> Manifest:
                 "percentile": fleet.objective.percentile,
                 "drop_rate": fleet.objective.drop_rate,
                 "usd_per_camera_month": fleet.objective.usd_per_camera_month,
+                "recall": fleet.objective.recall if fleet.objective.recall < 1 else None,
             }
         ),
         "models": [_without_none({"name": each.name, **each.keys, "sha256": each.sha256}) for each in fleet.models],
@@ -93,6 +101,7 @@ def fleet_manifest(fleet: FleetObject) -> Manifest:
     }
     weights = fleet.weights
     optional = {
+        "policy": None if fleet.policy == "auto" else fleet.policy,
         "network": {"cameras": list(fleet.camera_cidrs)} if fleet.camera_cidrs else None,
         "store": None
         if fleet.store_secret is None

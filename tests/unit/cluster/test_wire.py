@@ -26,7 +26,14 @@ def fleets(draw: some.DrawFn) -> FleetObject:
         namespace=draw(some.sampled_from(["default", "cameras"])),
         uid="",
         generation=0,
-        objective=Objective(draw(some.floats(1, 5000)), 95.0, 0.01, draw(some.none() | some.floats(1, 500))),
+        objective=Objective(
+            draw(some.floats(1, 5000)),
+            95.0,
+            0.01,
+            draw(some.none() | some.floats(1, 500)),
+            draw(some.sampled_from([1.0, 0.97])),
+        ),
+        policy=draw(some.sampled_from(["auto", "carry-1"])),
         models=(ModelObject("people", {"weights": "yolox-nano", "max_batch": 4}, draw(some.sampled_from([None, "ab" * 32]))),),
         shapes=(
             NodeShape(
@@ -62,7 +69,9 @@ def test_a_fleet_survives_the_way_to_the_cluster_and_back(fleet: FleetObject) ->
         namespace=some.just("cameras"),
         secret=some.sampled_from([None, "gate"]),
         stream=some.sampled_from([None, HD]),
-        keys=some.sampled_from([{}, {"freshness": "latest"}, {"playback_fps": 12.5, "loop": False}, {"decode": "all", "decoder": "cuda"}]),
+        keys=some.sampled_from(
+            [{}, {"freshness": "latest"}, {"playback_fps": 12.5, "loop": False}, {"decode": "all", "decoder": "cuda"}]
+        ),
     )
 )
 def test_a_camera_survives_the_way_to_the_cluster_and_back(camera: CameraObject) -> None:

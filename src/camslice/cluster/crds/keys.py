@@ -114,6 +114,10 @@ class FleetSpecKeys(Keys):
     models: Annotated[list[FleetModelKeys], Field(min_length=1, max_length=MOST_MODELS)]
     image: Annotated[Text, Field(max_length=512, description="The image of camera pods.")]
     shapes: Annotated[list[ShapeKeys], Field(min_length=1, max_length=MOST_SHAPES)]
+    policy: Annotated[
+        Literal["auto", "full", "careful", "regions", "carry-1", "carry-2", "carry-3", "carry-4-small"],
+        Field(description="How much of each frame is analysed at the least, as in fleet.yaml."),
+    ] = "auto"
     network: NetworkKeys = NetworkKeys()
     store: StoreRefKeys | None = None
     weights: WeightsKeys | None = None

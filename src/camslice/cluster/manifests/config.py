@@ -69,11 +69,14 @@ def _fleet(fleet: FleetObject, shape: NodeShape, pod: PodShape, streams: Sequenc
             "latency_ms": objective.latency_ms,
             "percentile": objective.percentile,
             "drop_rate": objective.drop_rate,
+            **({"recall": objective.recall} if objective.recall < 1 else {}),
         },
         "models": {model.name: _model(fleet, shape, model) for model in fleet.models if model.name in wanted},
         "cameras": [_camera(streams, name) for name in dict.fromkeys(each.camera.name for each in streams)],
         "topology": "pooled",
     }
+    if fleet.policy != "auto":
+        declared["policy"] = fleet.policy
     if fleet.store_secret is not None:
         declared["store"] = f"${{{STORE_VARIABLE}}}"
     return declared
