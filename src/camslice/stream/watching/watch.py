@@ -30,6 +30,8 @@ from camslice.video.gate.sight import Sight
 _LARGEST_SHARE = 0.6
 """Regions that cover more of a frame cost as much as the whole frame."""
 _MOST_REGIONS = 64
+_TURMOIL = 0.25
+"""Where more of the picture moves, what is known of it is no longer to be trusted."""
 _SHADOW = 16.0
 """Motion so close to a known box, in pixels at the model's scale, is that box's: its shadow, or its edge."""
 _CUT_MARGIN = 3.0
@@ -148,6 +150,8 @@ class Watch:
         expected = Detections(boxes, found.confidence, found.class_id, np.ones(len(found), np.bool_))
         covered = share_within(boxes, edges(regions)) > _WHOLE
         glance = Glance(self._frame, regions, expected, covered, moved, self._looked_at.copy())
+        if np.count_nonzero(sight.cells) > _TURMOIL * sight.cells.size:
+            return Look.FULL, glance
         if not regions:
             return (Look.CARRIED if pending.any() else Look.GATED), glance
         area = sum(region.width * region.height for region in regions)
