@@ -52,13 +52,3 @@ def policy_named(name: str) -> Policy:
 def rung_of(policy: Policy) -> int:
     """Its place on the ladder, 0 for full frames; ValueError for one that is not on it."""
     return LADDER.index(policy)
-
-
-def cheaper(policy: Policy) -> Policy:
-    """One rung down the ladder, or the lowest."""
-    return LADDER[min(rung_of(policy) + 1, len(LADDER) - 1)]
-
-
-def dearer(policy: Policy) -> Policy:
-    """One rung up the ladder, or full frames."""
-    return LADDER[max(rung_of(policy) - 1, 0)]

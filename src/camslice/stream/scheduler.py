@@ -20,6 +20,7 @@ from camslice.fleet.accounting import Fate
 from camslice.fleet.deadlines import DeadlineQueue, is_stale
 from camslice.fleet.errors import EngineAwayError, TooLateError
 from camslice.fleet.geometry import Region
+from camslice.fleet.policy import PATIENCE
 from camslice.fleet.service_time import ServiceTime
 from camslice.fleet.stages import StageTimes
 from camslice.models.detections import Detections
@@ -45,8 +46,6 @@ ERRORS_IN_A_ROW = 5
 _LOOK_AGAIN_S = 0.1
 
 
-_PATIENCE = 0.4
-"""For so much of the latency objective, from its capture on, a frame waits for others to share its canvas."""
 _MOST_HELD = 64
 
 
@@ -309,7 +308,7 @@ class Scheduler:
             earliest_ns = self._earliest_deadline_ns()
             if earliest_ns is None or self._full_frame_waits() or area >= FILLED * info.input_width * info.input_height:
                 return False
-            leaves_ns = earliest_ns - round(max((1 - _PATIENCE) * self._latency_ns, self._service.expected_ns))
+            leaves_ns = earliest_ns - round(max((1 - PATIENCE) * self._latency_ns, self._service.expected_ns))
         if self._clock_ns() >= leaves_ns:
             return False
         self._alarm.set(leaves_ns)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from camslice.fleet.policy import FULL, LADDER, Policy, cheaper, dearer, policy_named, rung_of
+from camslice.fleet.policy import FULL, LADDER, Policy, policy_named, rung_of
 
 
 def test_the_ladder_begins_with_full_frames_and_its_names_differ() -> None:
@@ -37,11 +37,3 @@ def test_a_name_or_policy_that_is_not_on_the_ladder_is_an_error() -> None:
         policy_named("reckless")
     with pytest.raises(ValueError, match=r".*"):
         rung_of(Policy("reckless"))
-
-
-def test_cheaper_and_dearer_are_one_step_and_end_at_the_ends() -> None:
-    for above, below in pairwise(LADDER):
-        assert cheaper(above) is below
-        assert dearer(below) is above
-    assert dearer(FULL) is FULL
-    assert cheaper(LADDER[-1]) is LADDER[-1]

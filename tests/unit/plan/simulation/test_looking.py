@@ -17,7 +17,6 @@ from camslice.plan.simulation.load import Looking, NodeLoad, NodeShape, PodLoad,
 from camslice.plan.simulation.node import SimulatedNode
 from camslice.plan.simulation.simulate import Way, simulate
 from camslice.plan.simulation.translate import node_of
-from camslice.stream import scheduler
 from tests.unit.plan.simulation.test_kinds import on_cpu, on_gpu
 
 LATENCY_MS = 500.0
@@ -35,10 +34,6 @@ def looked(share: float, gate_ms: float = 0.0, own_ms: float = 0.0) -> Looking:
 
 def node(looking: Looking | None, streams: int = 1) -> SimulatedNode:
     return node_of(load(looking, streams=streams), {"m": on_cpu()})
-
-
-def test_the_planner_waits_as_long_as_the_scheduler_does() -> None:
-    assert PATIENCE == scheduler._PATIENCE
 
 
 def test_a_frame_alone_waits_for_company_and_for_a_whole_canvas() -> None:
