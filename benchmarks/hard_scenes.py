@@ -9,10 +9,11 @@ is, so that this can run beside other work.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.record import write_result
+from benchmarks.record import RESULTS, write_result
 from camslice.fleet.policy import policy_named
 from camslice.fleet.secrets import Source
 from camslice.fleet.types import CameraSpec, ModelSpec
@@ -31,13 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="weights")
     parser.add_argument("--clips", nargs="*", default=[], help="video files beside the drawn scenes")
+    parser.add_argument("--scenes", nargs="*", default=SCENES, help="drawn scenes; what was recorded of others is kept")
     parser.add_argument("--cameras", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=40.0)
     given = parser.parse_args(arguments)
     spec = ModelSpec("model", given.model, confidence=0.35)
     info = resolve(spec)
-    sources = [*given.clips, *(f"scene://{name}" for name in SCENES)]
-    rows = []
+    sources = [*given.clips, *(f"scene://{name}" for name in given.scenes)]
+    recorded = RESULTS / "hard-scenes.json"
+    rows = {row["clip"]: row for row in json.loads(recorded.read_text())["rows"]} if recorded.exists() else {}
     precision = ""
     for source in sources:
         clip = CameraSpec("clip", Source(source, source), FPS, ("model",), loop=False)
@@ -45,8 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         policies = [policy_named(name) for name in POLICIES]
         judged = evaluate_policies(info, spec, policies, [clip], given.cameras, frames, lambda: None)
         precision = judged.precision
-        rows.append({"clip": source if "://" in source else Path(source).name, "policies": [_row(p) for p in judged.policies]})
-        print(rows[-1]["clip"], *(f"{p.policy.name} {_share(p.recall)}" for p in judged.policies))
+        name = source if "://" in source else Path(source).name
+        rows[name] = {"clip": name, "policies": [_row(each) for each in judged.policies]}
+        print(name, *(f"{p.policy.name} {_share(p.recall)}" for p in judged.policies))
         write_result(
             "hard-scenes",
             {
@@ -56,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "cameras": given.cameras,
                 "fps": FPS,
                 "seconds": given.seconds,
-                "rows": rows,
+                "rows": list(rows.values()),
             },
         )
 
