@@ -16,7 +16,7 @@ from collections.abc import Iterator
 @contextlib.contextmanager
 def service_address(address: str, port: int, target: tuple[str, int]) -> Iterator[None]:
     """Carry every connection to `address`:`port` to `target` while the context lasts. Needs root."""
-    subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+    subprocess.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], check=True)  # one may be left of a killed run
     try:
         with socket.create_server((address, port)) as listener:
             thread = threading.Thread(target=_accept, args=(listener, target), daemon=True)
