@@ -37,6 +37,11 @@ class Detections:
     def __len__(self) -> int:
         return len(self.confidence)
 
+    def only(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Detections:
+        """Those marked in a mask bool [N], or of those indices, in their order."""
+        carried = None if self.carried is None else self.carried[which]
+        return Detections(self.boxes[which], self.confidence[which], self.class_id[which], carried)
+
     def to_supervision(self) -> supervision.Detections:
         """As `supervision.Detections` (needs the package supervision)."""
         import supervision

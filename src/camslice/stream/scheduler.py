@@ -22,19 +22,19 @@ from camslice.fleet.errors import EngineAwayError, TooLateError
 from camslice.fleet.geometry import Region
 from camslice.fleet.policy import PATIENCE
 from camslice.fleet.service_time import ServiceTime
-from camslice.fleet.stages import StageTimes
 from camslice.models.detections import Detections
 from camslice.stream.alarm import Alarm
 from camslice.stream.attention import Attention
 from camslice.stream.ledger import Ledger
 from camslice.stream.model_work import ModelWork
-from camslice.stream.outbox import Outbox, Record
+from camslice.stream.outbox import Outbox
 from camslice.stream.packing.canvas import whole_slot
 from camslice.stream.previews import Previews
 from camslice.stream.pulse import BatchClock, Pulse
+from camslice.stream.records import analysed_record, carried_record
 from camslice.stream.request import LoadedModel, Part, Request
 from camslice.stream.sheet import FILLED, Composer, Sheet, region_area
-from camslice.stream.watching.look import Decision, Look
+from camslice.stream.watching.look import Look
 from camslice.stream.watching.steward import PolicyState
 from camslice.video.frame import Frame
 from camslice.video.gate.sight import Sight
@@ -44,9 +44,8 @@ log = logging.getLogger(__name__)
 ERRORS_IN_A_ROW = 5
 """So many failed batches one after another stop the model: it is broken, not unlucky."""
 _LOOK_AGAIN_S = 0.1
-
-
 _MOST_HELD = 64
+"""So many parts that found no room in their batch wait for the next one."""
 
 
 class Scheduler:
@@ -239,7 +238,7 @@ class Scheduler:
             still_at_s = request.frame.stamp.captured_at_s
             self._ledger.ended(request.row, request.handle, Fate.GATED, unchanged_at_s=still_at_s)
             return
-        self._outbox.put(_carried_record(request, decision, model.number, self._clock_ns()))
+        self._outbox.put(carried_record(request, decision, model.number, self._clock_ns()))
         self._ledger.ended(request.row, request.handle, Fate.PREDICTED)
 
     def _enter_queue(self, request: Request) -> None:
@@ -451,7 +450,7 @@ class Scheduler:
                 done = self._answered(sheet)
                 for request in done:
                     detections = self._seen(model, request, finished_ns)
-                    self._outbox.put(_record(request, detections, model.number, stamps, times, finished_ns))
+                    self._outbox.put(analysed_record(request, detections, model.number, stamps, times, finished_ns))
                     self._ledger.ended(request.row, request.handle, Fate.ANALYSED, by_regions=not request.whole)
                 self._note_success(len(sheet.slots), done, times, finished_ns - stamps[0])
             else:
@@ -548,54 +547,3 @@ class Scheduler:
 
     def _busy_with(self, row: int) -> bool:
         return bool(self._queue.waiting(row) or self._at_work[row])
-
-
-def _record(
-    request: Request,
-    detections: Detections,
-    model: int,
-    stamps: tuple[int, int],
-    times: InferenceTimes,
-    finished_ns: int,
-) -> Record:
-    """The stage clock. `queue` is the mailbox (from the gate on) and the engine's own waiting."""
-    stamp = request.frame.stamp
-    taken_ns, scaled_ns = stamps
-    waited_ns = (taken_ns - stamp.decoded_ns - request.gate_ns) + (times.began_ns - scaled_ns) + times.queue_ns
-    stages = StageTimes(
-        decode=(stamp.decoded_ns - stamp.captured_ns) / 1e6,
-        gate=request.gate_ns / 1e6,
-        preprocess=(scaled_ns - taken_ns + times.preprocess_ns) / 1e6,
-        queue=waited_ns / 1e6,
-        network=times.network_ns / 1e6,
-        inference=times.inference_ns / 1e6,
-        postprocess=(finished_ns - times.ended_ns + times.postprocess_ns) / 1e6,
-        total=(finished_ns - stamp.captured_ns) / 1e6,
-    )
-    return _record_of(request, model, stages, detections)
-
-
-def _carried_record(request: Request, decision: Decision, model: int, now_ns: int) -> Record:
-    """A frame whose boxes were carried on: what is no decoding is the gate's."""
-    stamp = request.frame.stamp
-    decode_ms, total_ms = (stamp.decoded_ns - stamp.captured_ns) / 1e6, (now_ns - stamp.captured_ns) / 1e6
-    stages = StageTimes(decode_ms, total_ms - decode_ms, 0.0, 0.0, 0.0, 0.0, 0.0, total_ms)
-    expected = Detections.none() if decision.glance is None else decision.glance.expected
-    return _record_of(request, model, stages, expected)
-
-
-def _record_of(request: Request, model: int, stages: StageTimes, detections: Detections) -> Record:
-    stamp, picture = request.frame.stamp, request.frame.picture
-    return Record(
-        request.row,
-        stamp.sequence,
-        stamp.captured_at_s,
-        stamp.pts_s,
-        picture.width,
-        picture.height,
-        request.generation,
-        model,
-        stages,
-        detections,
-        request.look,
-    )

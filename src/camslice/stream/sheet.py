@@ -158,4 +158,4 @@ def sure(found: Detections, confidence: float) -> Detections:
     which = found.confidence >= confidence
     if bool(np.all(which)):
         return found
-    return Detections(found.boxes[which], found.confidence[which], found.class_id[which])
+    return found.only(which)

@@ -59,7 +59,7 @@ class PlayedCamera:
         number, decoded = next(self._frames)
         self.cpu_s += time.thread_time() - started_s
         starts, self.first = self.first, False
-        key = (self._spec.source.redacted, number)
+        key = (self._spec.watched.redacted, number)
         self._served += 1
         return Due(self._camera, key, decoded.picture(), self._served / self._spec.fps, starts)
 
@@ -80,7 +80,7 @@ class PlayedCamera:
                     number += 1
             feed.close()
             if not number:
-                raise SourceError(f"{self._spec.source.redacted} holds no frame; check it with a video player.")
+                raise SourceError(f"{self._spec.watched.redacted} holds no frame; check it with a video player.")
 
 
 def _decoded(feed: Feed) -> Iterator[Decoded]:

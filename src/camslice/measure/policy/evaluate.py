@@ -12,9 +12,8 @@ from camslice.fleet.policy import Policy
 from camslice.fleet.types import Backend, CameraSpec, ModelSpec, Precision
 from camslice.measure.policy.clips import Due, PlayedCamera, cameras_of
 from camslice.measure.policy.looker import Looker
-from camslice.measure.policy.trial import FullFrames, Trial
+from camslice.measure.policy.trial import FullFrames, Trial, look_in_full
 from camslice.models.model import ModelInfo
-from camslice.stream.sheet import sure
 from camslice.stream.watching.look import Look
 from camslice.stream.watching.seen import DOUBTFUL
 from camslice.video.gate.gate import Gate
@@ -110,7 +109,7 @@ def _evaluate(
         sights = [_look(gate, frame) for gate, frame in zip(gates, frames, strict=True)]
         gate_s += time.thread_time() - started_s
         moving += [float(sight.cells.mean()) for sight in sights if sight.disturbance is None]
-        _add_full(exact, [frame for frame in frames if frame.key not in reference], reference, spec.confidence)
+        look_in_full(exact, frames, reference, spec.confidence)
         wanted += sum(len(reference[frame.key]) for frame in frames)
         for trial in trials:
             trial.step(frames, sights, reference, full_frames)
@@ -130,12 +129,6 @@ def _look(gate: Gate, frame: Due) -> Sight:
     if frame.starts:
         gate.reset()
     return gate.look(frame.picture, frame.at_s)
-
-
-def _add_full(looker: Looker, frames: Sequence[Due], full_frames: FullFrames, confidence: float) -> None:
-    found = looker.look([[(frame.picture, looker.fit(frame.picture))] for frame in frames])
-    for frame, (detections,) in zip(frames, found, strict=True):
-        full_frames[frame.key] = sure(detections, confidence)
 
 
 def _judged(trial: Trial, frames: int, before_ms: float, inference_ms: float, fps: float) -> Judged:

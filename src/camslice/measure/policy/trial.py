@@ -65,7 +65,7 @@ class Trial:
         fulls = [(frame, decision) for frame, decision in decided if decision.look is Look.FULL]
         regions = [(frame, decision) for frame, decision in decided if decision.look is Look.REGIONS]
         in_regions = self._look_in_regions(regions)
-        self._look_in_full([frame for frame, _ in fulls if frame.key not in full_frames], full_frames)
+        look_in_full(self._looker, [frame for frame, _ in fulls], full_frames, self._confidence)
         for frame, decision in regions:
             watch = self._watches[frame.camera]
             reported[frame.camera] = watch.looked_in_regions(decision, in_regions[frame.camera], self._confidence)
@@ -77,11 +77,6 @@ class Trial:
         for frame in frames:
             wanted = reference[frame.key]
             self.first_seen[frame.camera].add(wanted, self.kept.add(wanted, reported[frame.camera]))
-
-    def _look_in_full(self, frames: Sequence[Due], full_frames: FullFrames) -> None:
-        found = self._looker.look([[(frame.picture, self._looker.fit(frame.picture))] for frame in frames])
-        for frame, (detections,) in zip(frames, found, strict=True):
-            full_frames[frame.key] = sure(detections, self._confidence)
 
     def _look_in_regions(self, looked: Sequence[tuple[Due, Decision]]) -> dict[int, Detections]:
         """The detections in the regions of each camera's frame."""
@@ -105,3 +100,11 @@ class Trial:
             for camera, detections in zip(owner, found, strict=True):
                 parts[camera].append(detections)
         return {camera: joined(found) for camera, found in parts.items()}
+
+
+def look_in_full(looker: Looker, frames: Sequence[Due], full_frames: FullFrames, confidence: float) -> None:
+    """Add what is found in these whole frames, as far as it is not there yet, to `full_frames`. Raises EngineError."""
+    new = list({frame.key: frame for frame in frames if frame.key not in full_frames}.values())
+    found = looker.look([[(frame.picture, looker.fit(frame.picture))] for frame in new])
+    for frame, (detections,) in zip(new, found, strict=True):
+        full_frames[frame.key] = sure(detections, confidence)

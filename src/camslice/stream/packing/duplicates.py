@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from camslice.models.detections import Detections
+from camslice.stream.watching.overlaps import areas, shared
 
 _WITHIN = 0.7
 """A box that lies so much within a better one of its class is a part of the same thing, cut by a region's edge."""
@@ -25,11 +26,8 @@ def joined(parts: Sequence[Detections]) -> Detections:
     region = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     order = np.argsort(-confidence, kind="stable")
     boxes, confidence, class_id, region = boxes[order], confidence[order], class_id[order], region[order]
-    corner = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    far = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = np.prod(np.maximum(0, far - corner), axis=2)
-    areas = np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), 1e-6)
-    within = shared / np.minimum(areas[:, None], areas[None, :]) > _WITHIN
+    own = np.maximum(areas(boxes), 1e-6)
+    within = shared(boxes, boxes) / np.minimum(own[:, None], own[None, :]) > _WITHIN
     # Within one region the model's own suppression has had its say.
     rivals = within & (class_id[:, None] == class_id[None, :]) & (region[:, None] != region[None, :])
     kept: list[int] = []

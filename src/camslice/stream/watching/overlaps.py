@@ -21,9 +21,9 @@ SAME_IOU = 0.5
 
 def iou(some: FloatArray, others: FloatArray) -> FloatArray:
     """Intersection over union, float32 [N, M], of boxes [N, 4] and [M, 4]."""
-    shared = _shared(some, others)
-    union = areas(some)[:, None] + areas(others)[None, :] - shared
-    return np.asarray(shared / np.maximum(union, 1e-6), np.float32)
+    common = shared(some, others)
+    union = areas(some)[:, None] + areas(others)[None, :] - common
+    return np.asarray(common / np.maximum(union, 1e-6), np.float32)
 
 
 def iou_of_class(some: FloatArray, class_id: IntArray, others: Detections) -> FloatArray:
@@ -59,7 +59,7 @@ def share_within(boxes: FloatArray, around: FloatArray) -> FloatArray:
     """The share of each box [N, 4] that lies in the best of `around` [M, 4]: float32 [N]."""
     if not len(boxes) or not len(around):
         return np.zeros(len(boxes), np.float32)
-    return np.asarray((_shared(boxes, around) / np.maximum(areas(boxes), 1e-6)[:, None]).max(axis=1), np.float32)
+    return np.asarray((shared(boxes, around) / np.maximum(areas(boxes), 1e-6)[:, None]).max(axis=1), np.float32)
 
 
 def areas(boxes: FloatArray) -> FloatArray:
@@ -72,7 +72,8 @@ def edges(regions: Sequence[Region]) -> FloatArray:
     return np.array([[r.x, r.y, r.x + r.width, r.y + r.height] for r in regions], np.float32).reshape(-1, 4)
 
 
-def _shared(some: FloatArray, others: FloatArray) -> FloatArray:
+def shared(some: FloatArray, others: FloatArray) -> FloatArray:
+    """The area that each of `some` [N, 4] has in common with each of `others` [M, 4]: float32 [N, M]."""
     corner = np.maximum(some[:, None, :2], others[None, :, :2])
     far = np.minimum(some[:, None, 2:], others[None, :, 2:])
     return np.asarray(np.prod(np.maximum(0, far - corner), axis=2), np.float32)

@@ -41,7 +41,7 @@ def believed(found: Detections, expected: Detections, was_lost: BoolArray, confi
         class_id = np.where(same_place, expected.class_id[best], class_id)
     known = Detections(found.boxes, found.confidence, class_id)
     counts = (found.confidence >= confidence) | was_lost | (best_overlap(known, expected) >= NEAR)
-    return Detections(found.boxes[counts], found.confidence[counts], class_id[counts])
+    return known.only(counts)
 
 
 def together(glance: Glance, found: Detections) -> tuple[Detections, BoolArray, IntArray]:

@@ -111,7 +111,7 @@ class Watch:
         everything, fresh, looked_at = together(glance, found)
         if decision.look is Look.REGIONS and decision.at_s > self._known.at_s:
             gone = missing(glance, found)
-            self._lost = self._lost.after(found, _those(glance.expected, gone), glance.moved[gone])
+            self._lost = self._lost.after(found, glance.expected.only(gone), glance.moved[gone])
             self._learn(decision, everything, fresh, at_an_edge(everything, fresh, glance.regions, decision.size), looked_at)
         return everything
 
@@ -202,10 +202,6 @@ class Watch:
             return  # a newer frame was ready sooner
         self._known = self._known.after(found, fresh, decision.at_s, decision.sight.luma)
         self._looked_at, self._cut = looked_at, cut
-
-
-def _those(found: Detections, which: BoolArray) -> Detections:
-    return Detections(found.boxes[which], found.confidence[which], found.class_id[which])
 
 
 def _region(rectangle: Sequence[float], size: tuple[int, int], scale: float) -> Region:
