@@ -148,6 +148,15 @@ def test_eval_says_what_policies_lose_and_save_on_a_clip(here: Path) -> None:
     assert by_name["full"]["inferences_per_frame"] == 1.0
 
 
+def test_eval_of_one_policy_says_its_own_figures_and_not_those_of_full_frames(here: Path) -> None:
+    options = ("--model", "tiny.onnx", "--cameras", "1", "--seconds", "2", "--json")
+    done = camslice(here, "eval", "--policy", "careful", *options, "scene://people?size=320x240&seconds=5")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["policy"] == "careful"
+    assert [each["policy"] for each in said["policies"]] == ["full", "careful"]
+
+
 def test_eval_draws_what_policies_keep_against_what_they_cost(here: Path) -> None:
     clip = "scene://people?size=320x240&seconds=5"
     options = ("--model", "tiny.onnx", "--cameras", "1", "--seconds", "1", "--plot", "frontier.svg")

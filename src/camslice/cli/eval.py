@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from camslice.cli.options import MODEL_HELP, AcceptLicences, AsJson, Engine, NmsIou, PrecisionOption
+from camslice.cli.options import MODEL_HELP, AcceptLicences, AsJson, Engine, PrecisionOption
 
 
 def evaluate(
@@ -53,7 +53,14 @@ def evaluate(
             help="lowest confidence that counts; 0.001 for a data set, 0.35 or the fleet's for a policy", min=0.0, max=1.0
         ),
     ] = None,
-    nms_iou: NmsIou = 0.7,
+    nms_iou: Annotated[
+        float | None,
+        typer.Option(
+            help="overlap above which a weaker box of the same class is dropped; 0.7 for a data set, 0.5 or the fleet's for a "
+            "policy",
+            max=1.0,
+        ),
+    ] = None,
     engine: Engine = "openvino",
     precision: PrecisionOption = "auto",
     accept_licence: AcceptLicences = None,
@@ -71,7 +78,7 @@ def evaluate(
         evaluate_dataset(
             arguments or [],
             0.001 if confidence is None else confidence,
-            nms_iou,
+            0.7 if nms_iou is None else nms_iou,
             engine,
             precision,
             accept_licence or [],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from camslice.cli.plotting import drawn, new_figure
 from camslice.fleet.errors import CamsliceError
 from camslice.measure.policy.evaluate import Evaluation
 
@@ -16,16 +17,7 @@ def check_ending(path: Path) -> None:
 
 def draw_frontier(evaluation: Evaluation, path: Path) -> None:
     """Write `path`, a .svg or .png. Raises CamsliceError without the extra `plot`, or where nothing can be written."""
-    try:
-        import matplotlib as mpl
-
-        mpl.use("Agg")
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise CamsliceError(
-            "--plot needs matplotlib; install it with `pip install 'camslice[plot]'`, or leave --plot out."
-        ) from None
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = new_figure()
     axes = figure.add_subplot()
     points = [
         (each.inferences_per_frame, each.recall, each.policy.name) for each in evaluation.policies if each.recall is not None
@@ -38,9 +30,7 @@ def draw_frontier(evaluation: Evaluation, path: Path) -> None:
     axes.set_ylabel("recall of the full frames' detections")
     axes.set_title(f"{evaluation.model}: {evaluation.frames} frames of {evaluation.cameras} cameras (measured)")
     axes.grid(alpha=0.3)
-    kind = path.suffix.lower()[1:]
     try:
-        with mpl.rc_context({"svg.hashsalt": "camslice"}):
-            figure.savefig(path, format=kind, metadata={"Date": None} if kind == "svg" else {"Software": None})
+        path.write_bytes(drawn(figure, path.suffix.lower()[1:]))
     except OSError as error:
-        raise CamsliceError(f"--plot {path}: it cannot be written ({error.strerror}); choose another place.") from None
+        raise CamsliceError(f"--plot {path}: it cannot be written ({error.strerror}); name another file.") from None

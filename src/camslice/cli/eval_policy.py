@@ -23,6 +23,7 @@ from camslice.models.resolve import resolve
 _DEFAULT_MODEL = "yolox-nano"
 _DEFAULT_FPS = 5.0
 _DEFAULT_CONFIDENCE = 0.35
+_DEFAULT_NMS_IOU = 0.5
 _BUSY = 0.9
 """The share of a machine's cores that cameras may take: a prediction, for `profile` measures what a machine carries."""
 _MOST_FRAMES = 1_000_000
@@ -41,7 +42,7 @@ class Asked:
     plot: Path | None
     into: Path | None
     confidence: float | None
-    nms_iou: float
+    nms_iou: float | None
     engine: str
     precision: str
 
@@ -68,7 +69,8 @@ def evaluate_policy(asked: Asked, licences: Sequence[str], *, as_json: bool) -> 
     usd_per_hour = None if fleet is None or fleet.machine is None else fleet.machine.usd_per_hour
     said = [_said(judged, evaluation.fps, usd_per_hour) for judged in evaluation.policies]
     if as_json:
-        print_json(_json(evaluation, said, None if fleet is None else fleet.objective.recall))
+        by_name = asked.policy if asked.policy in _names() else None
+        print_json(_json(evaluation, said, by_name, None if fleet is None else fleet.objective.recall))
         return
     _print_table(evaluation, said)
 
@@ -93,11 +95,11 @@ def _fleet(text: str) -> Fleet:
 def _model(asked: Asked, fleet: Fleet | None) -> ModelSpec:
     if fleet is None or (asked.model is not None and asked.model not in fleet.models):
         confidence = _DEFAULT_CONFIDENCE if asked.confidence is None else asked.confidence
-        return model_on_pictures(
-            asked.model or _DEFAULT_MODEL, confidence, min(asked.nms_iou, 0.5), asked.engine, asked.precision
-        )
+        nms_iou = _DEFAULT_NMS_IOU if asked.nms_iou is None else asked.nms_iou
+        return model_on_pictures(asked.model or _DEFAULT_MODEL, confidence, nms_iou, asked.engine, asked.precision)
     spec = fleet.models[asked.model or next(iter(fleet.models))]
-    return spec if asked.confidence is None else replace(spec, confidence=asked.confidence)
+    confidence = spec.confidence if asked.confidence is None else asked.confidence
+    return replace(spec, confidence=confidence, nms_iou=spec.nms_iou if asked.nms_iou is None else asked.nms_iou)
 
 
 def _clips(asked: Asked, fleet: Fleet | None) -> list[CameraSpec]:
@@ -140,10 +142,14 @@ def _said(judged: Judged, fps: float, usd_per_hour: float | None) -> dict[str, o
     }
 
 
-def _json(evaluation: Evaluation, said: Sequence[dict[str, object]], demanded: float | None) -> dict[str, object]:
-    """The keys of the cheapest policy that keeps what is demanded, else of the cheapest, and all of them."""
+def _json(
+    evaluation: Evaluation, said: Sequence[dict[str, object]], by_name: str | None, demanded: float | None
+) -> dict[str, object]:
+    """The keys of the policy that was asked for by name, else of the cheapest that keeps what is demanded, else of the
+    cheapest; and those of all."""
     keeps = [each for each in said if isinstance(each["recall"], float) and each["recall"] >= (demanded or 0.0)]
-    chosen = min(keeps or said, key=lambda each: float(str(each["cpu_ms_per_frame"])))
+    named = [each for each in said if each["policy"] == by_name]
+    chosen = min(named or keeps or said, key=lambda each: float(str(each["cpu_ms_per_frame"])))
     return {
         **chosen,
         "model": evaluation.model,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-import io
 from pathlib import Path
 
+from camslice.cli.plotting import drawn, new_figure
 from camslice.fleet.errors import CamsliceError
 from camslice.plan.plan import FrontierPoint, Plan
 
@@ -21,16 +21,7 @@ svg{{width:100%;height:auto}}</style></head><body><h1>{title}</h1>{notes}{pictur
 
 def draw_frontier(plan: Plan, path: Path) -> None:
     """Write `path`, a .svg, .png or .html. Raises CamsliceError without the extra `plot`, or where nothing can be written."""
-    try:
-        import matplotlib as mpl
-
-        mpl.use("Agg")
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise CamsliceError(
-            "--plot needs matplotlib; install it with `pip install 'camslice[plot]'`, or leave --plot out."
-        ) from None
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = new_figure()
     axes = figure.add_subplot()
     for topology, policy, recall in dict.fromkeys((point.topology, point.policy, point.recall) for point in plan.frontier):
         points = [each for each in plan.frontier if (each.topology, each.policy, each.recall) == (topology, policy, recall)]
@@ -55,10 +46,7 @@ def draw_frontier(plan: Plan, path: Path) -> None:
     axes.set_title(_title(plan))
     axes.legend()
     kind = "svg" if path.suffix.lower() != ".png" else "png"
-    drawn = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "camslice"}):  # the same plan gives the same bytes
-        figure.savefig(drawn, format=kind, metadata={"Date": None} if kind == "svg" else {"Software": None})
-    content = drawn.getvalue()
+    content = drawn(figure, kind)
     if path.suffix.lower() == ".html":
         content = _page(plan, content.decode()).encode()
     try:

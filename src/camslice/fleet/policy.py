@@ -7,6 +7,10 @@ detections is measured, on clips (`camslice eval --policy`) and while running, a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+PolicyName = Literal["auto", "full", "careful", "regions", "carry-1", "carry-2", "carry-3", "carry-4-small"]
+"""What a fleet may declare: a policy of `LADDER`, or `auto` for as cheap a one as the recall allows."""
 
 
 @dataclass(frozen=True, slots=True)

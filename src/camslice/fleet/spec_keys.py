@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
+from camslice.fleet.policy import LADDER, PolicyName
 from camslice.fleet.spec_planning import CameraObjectiveKeys, PlanningKeys, StreamKeys
 from camslice.fleet.spec_values import NUMBER, Allowed, Keys, Name, Positive, Share, Side, Text, or_else, pair, url_alone
 
@@ -360,11 +361,11 @@ class FleetKeys(Keys):
     ] = Field(default_factory=list)
     planning: Annotated[PlanningKeys, Allowed("keys such as regions, or leave it out")] = PlanningKeys()
     policy: Annotated[
-        Literal["auto", "full", "careful", "regions", "carry-1", "carry-2", "carry-3", "carry-4-small"],
+        PolicyName,
         Field(
             description="How much of each frame is analysed at the least; auto goes as far as objective.recall allows, and a "
             "name no further than that."
         ),
-        Allowed("auto or a name of the ladder of policies: full, careful, regions, carry-1, carry-2, carry-3, carry-4-small"),
+        Allowed(f"auto or a name of the ladder of policies: {', '.join(policy.name for policy in LADDER)}"),
     ] = "auto"
     network: Annotated[NetworkKeys, Allowed("{cameras: [10.20.0.0/16]}, or leave it out")] = NetworkKeys()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 
-from camslice.fleet.policy import FULL, LADDER, Policy, policy_named, rung_of
+from camslice.fleet.policy import FULL, LADDER, Policy, PolicyName, policy_named, rung_of
 
 
 def test_the_ladder_begins_with_full_frames_and_its_names_differ() -> None:
@@ -30,6 +31,10 @@ def test_a_policy_is_found_by_its_name_and_knows_its_rung() -> None:
     for rung, policy in enumerate(LADDER):
         assert policy_named(policy.name) is policy
         assert rung_of(policy) == rung
+
+
+def test_a_fleet_may_declare_every_policy_of_the_ladder() -> None:
+    assert get_args(PolicyName) == ("auto", *(policy.name for policy in LADDER))
 
 
 def test_a_name_or_policy_that_is_not_on_the_ladder_is_an_error() -> None:

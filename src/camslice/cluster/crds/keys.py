@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from camslice.fleet.policy import PolicyName
 from camslice.fleet.spec_keys import CameraKeys, ModelKeys, NetworkKeys, ObjectiveKeys
 from camslice.fleet.spec_planning import StreamKeys
 from camslice.fleet.spec_values import NUMBER, Allowed, Keys, Name, Text
@@ -115,7 +116,7 @@ class FleetSpecKeys(Keys):
     image: Annotated[Text, Field(max_length=512, description="The image of camera pods.")]
     shapes: Annotated[list[ShapeKeys], Field(min_length=1, max_length=MOST_SHAPES)]
     policy: Annotated[
-        Literal["auto", "full", "careful", "regions", "carry-1", "carry-2", "carry-3", "carry-4-small"],
+        PolicyName,
         Field(description="How much of each frame is analysed at the least, as in fleet.yaml."),
     ] = "auto"
     network: NetworkKeys = NetworkKeys()
