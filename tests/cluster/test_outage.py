@@ -5,6 +5,7 @@ The operator is restarted by the test as the kubelet would restart it, which nee
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import threading
@@ -12,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,16 @@ class Kubelet:
             self._operator.start()
 
     def _probe(self) -> None:
-        try:
-            with urllib.request.urlopen(f"{self._operator.address}/healthz", timeout=2) as answer:
-                self.probes.add((answer.status, answer.read().decode()))
-        except urllib.error.HTTPError as error:
-            self.probes.add((error.code, error.read().decode()))
-        except OSError:
-            pass  # it is starting, or has just ended
+        with suppress(OSError, http.client.HTTPException):  # it is starting, or has ended, perhaps in the middle of an answer
+            self.probes.add(answer_of(f"{self._operator.address}/healthz"))
+
+
+def answer_of(address: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(address, timeout=2) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from pathlib import Path
 
 from tests.needs import need
@@ -92,7 +93,7 @@ def until(
             if probe():
                 return
             last = "not yet"
-        except (OSError, subprocess.CalledProcessError, KubectlError) as error:
+        except (OSError, HTTPException, subprocess.CalledProcessError, KubectlError) as error:
             last = error
         time.sleep(0.1)
     words = what if isinstance(what, str) else what()
