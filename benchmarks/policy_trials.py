@@ -33,8 +33,9 @@ from camslice.models.model import ModelInfo
 from camslice.stream.results import FrameResult
 from camslice.stream.supervisor import Supervisor, spread_phase
 
-STAGGER_S = 5.0
-SETTLE_S = 1.0
+STAGGER_S = 6.0
+SETTLE_S = 6.0
+"""A camera begins with more full frames than it needs later on, until it knows its scene."""
 RECALL = 0.97
 _START_NS = 200_000_000
 _LAST_RESULTS_S = 0.6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -129,6 +129,8 @@ def _model(spec: ModelSpec, sha256: str | None) -> ModelObject:
         keys["engine"] = spec.backend.value
     if spec.precision is not Precision.AUTO:
         keys["precision"] = spec.precision.value
+    if spec.evaluated:
+        keys["evaluated"] = [asdict(each) for each in spec.evaluated]
     return ModelObject(spec.name, keys, sha256)
 
 

@@ -153,4 +153,5 @@ def _model(name: str, keys: ModelKeys, server: Server | None, base_dir: Path, en
         precision=Precision(keys.precision),
         max_batch=keys.max_batch,
         server=server,
+        evaluated=tuple(each.value() for each in keys.evaluated),
     )

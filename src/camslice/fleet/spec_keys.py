@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from camslice.fleet.policy import LADDER, PolicyName
+from camslice.fleet.spec_evaluated import EvaluatedKeys
 from camslice.fleet.spec_planning import CameraObjectiveKeys, PlanningKeys, StreamKeys
 from camslice.fleet.spec_values import NUMBER, Allowed, Keys, Name, Positive, Share, Side, Text, or_else, pair, url_alone
 
@@ -169,6 +170,14 @@ class ModelKeys(Keys):
         Field(description="Where `engine: oip` finds the model."),
         Allowed("a mapping such as {url: grpc://10.0.0.7:8500}"),
     ] = None
+    evaluated: Annotated[
+        list[EvaluatedKeys],
+        Field(
+            description="What policies keep and cost on clips of these cameras, as `camslice eval --policy FLEET --into FLEET` "
+            "writes it: where a fleet begins, and in which order it gives quality up when it is overloaded."
+        ),
+        Allowed("a list such as [{policy: regions, recall: 0.984, cost: 0.45, frames: 240}]"),
+    ] = Field(default_factory=list)
 
 
 class CameraKeys(Keys):

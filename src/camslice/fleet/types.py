@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from camslice.fleet.policy import Evaluated
 from camslice.fleet.secrets import Source
 
 
@@ -129,7 +130,7 @@ class ModelSpec:
 
     `weights` is a name of the model list or a path to .onnx / OpenVINO .xml. `classes` None means all.
     `input_size` is (width, height) in pixels, None for the model's own. `max_batch` None lets the engine choose.
-    `server` says where backend `oip` finds it.
+    `server` says where backend `oip` finds it, `evaluated` what policies were found to keep and to cost.
     """
 
     name: str
@@ -145,6 +146,7 @@ class ModelSpec:
     precision: Precision = Precision.AUTO
     max_batch: int | None = None
     server: Server | None = None
+    evaluated: tuple[Evaluated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

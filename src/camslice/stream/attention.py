@@ -67,18 +67,39 @@ class Attention:
         with self._lock:
             self._wards.pop(row, None)
 
+    def looks(self, row: int) -> bool:
+        """Whether anything of the stream's next due frame is to be looked at, be it for an audit."""
+        with self._lock:
+            ward, policy, audit = self._wards[row], self._steward.policy, self._audit_is_due()
+        with ward.lock:
+            ward.watch.policy = policy
+            return audit or not ward.watch.skips()
+
+    def skip(self, row: int, at_s: float, size: tuple[int, int]) -> Decision | None:
+        """The frame that is now due is not looked at; see `Watch.skip`."""
+        with self._lock:
+            ward = self._wards[row]
+            self._since_audit += 1
+        with ward.lock:
+            return ward.watch.skip(at_s, size)
+
     def decide(self, row: int, sight: Sight, at_s: float, size: tuple[int, int], scale: float) -> Decision:
         """How the frame that is now due is looked at; see `Watch.decide`."""
         with self._lock:
-            ward, policy = self._wards[row], self._steward.policy
-            self._since_audit += 1
             now_s = self._clock_s()
-            audit = policy.regions and (now_s - self._audited_s >= AUDIT_EVERY_S or self._since_audit >= _FRAMES_BETWEEN_AUDITS)
+            ward, policy, strained = self._wards[row], self._steward.policy, self._steward.strained(now_s)
+            self._since_audit += 1
+            audit = self._audit_is_due()
             if audit:
                 self._audited_s, self._since_audit = now_s, 0
         with ward.lock:
-            ward.watch.policy = policy
+            ward.watch.policy, ward.watch.strained = policy, strained
             return ward.watch.decide(sight, at_s, size, scale, audit=audit)
+
+    def _audit_is_due(self) -> bool:
+        """Lock is held."""
+        waited = self._clock_s() - self._audited_s >= AUDIT_EVERY_S or self._since_audit >= _FRAMES_BETWEEN_AUDITS
+        return self._steward.policy.regions and waited
 
     def passed(self) -> None:
         """A frame needed no analysis."""

@@ -11,6 +11,7 @@ from camslice.fleet.types import Pace
 from camslice.stream.ledger import Ledger
 from camslice.stream.messages import AddCamera
 from camslice.stream.scheduler import Scheduler
+from camslice.stream.turn import TURN
 from camslice.video.camera import Camera
 from camslice.video.camera_state import CameraState
 from camslice.video.frame import Frame
@@ -79,13 +80,16 @@ class CameraFeed:
         return not self._open
 
     def on_due(self, frame: Frame) -> None:
-        """Hand a frame to every stream of this camera, with what changed in it."""
-        sight, gate_ns = None, 0
+        """Hand a frame to every stream of this camera, with what changed in it to those that are to look at it."""
+        sight, gate_ns, looking = None, 0, list[Stream]()
         if self._gate is not None:
-            sight = self._gate.look(frame.picture, frame.stamp.captured_ns / 1e9)
+            with TURN:
+                looking = [each for each in self._streams if each.scheduler.looks(each.row, frame.stamp.captured_ns)]
+                sight = self._gate.look(frame.picture, frame.stamp.captured_ns / 1e9) if looking else None
             gate_ns = time.monotonic_ns() - frame.stamp.decoded_ns
         for stream in self._streams:
-            stream.scheduler.offer(stream.row, frame, self._generation, self._stopping, sight, gate_ns)
+            seen = sight if stream in looking else None
+            stream.scheduler.offer(stream.row, frame, self._generation, self._stopping, seen, gate_ns)
 
     def on_decoded(self, frames: int, skipped: int) -> None:
         """Count decoded frames, and those that did not have to be decoded, for every stream."""

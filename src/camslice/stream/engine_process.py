@@ -31,6 +31,7 @@ from camslice.stream.messages import (
     ToPod,
     UnloadModel,
 )
+from camslice.stream.priority import come_after_others
 from camslice.stream.topologies.sharing import Door
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class EngineProcess:
         return message
 
     def _obey_in_order(self) -> None:
+        come_after_others()
         while True:
             match self._orders.get():
                 case LoadModel() as order:

@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from camslice.engine.make import make_engine
 from camslice.fleet.errors import CamsliceError
 from camslice.fleet.log import log_to_stderr
+from camslice.fleet.policy import Evaluated
 from camslice.fleet.types import Pace, mailbox_depth
 from camslice.models.decoders.make import make_decoder
 from camslice.stream.attention import Attention
@@ -44,6 +45,7 @@ from camslice.stream.messages import (
 )
 from camslice.stream.outbox import Outbox
 from camslice.stream.previews import Previews
+from camslice.stream.priority import come_after_others
 from camslice.stream.request import LoadedModel
 from camslice.stream.scheduler import Scheduler
 from camslice.stream.shm import SharedRegion
@@ -108,6 +110,7 @@ class Pod:
         self._drain(drain.patience_s)
 
     def _obey_in_order(self) -> None:
+        come_after_others()
         while True:
             match self._orders.get():
                 case LoadModel() as order:
@@ -119,7 +122,7 @@ class Pod:
 
     def _load(self, message: LoadModel) -> None:
         spec = message.spec
-        scheduler = self._scheduler(spec.name)
+        scheduler = self._scheduler(spec.name, spec.evaluated)
         try:
             model = _loaded(message, self._configured)
         except CamsliceError as error:
@@ -161,13 +164,14 @@ class Pod:
         if loaded is not None:
             loaded.engine.close()
 
-    def _scheduler(self, model: str) -> Scheduler:
+    def _scheduler(self, model: str, evaluated: Sequence[Evaluated] = ()) -> Scheduler:
+        """Cameras come after the models that they need; what a policy was `evaluated` at counts from a model's start on."""
         with self._making:
             if model not in self._schedulers:
-                self._schedulers[model] = self._new_scheduler(model)
+                self._schedulers[model] = self._new_scheduler(model, evaluated)
             return self._schedulers[model]
 
-    def _new_scheduler(self, model: str) -> Scheduler:
+    def _new_scheduler(self, model: str, evaluated: Sequence[Evaluated]) -> Scheduler:
         configured = self._configured
 
         def stopped(number: int, reason: str) -> None:
@@ -179,14 +183,14 @@ class Pod:
             self._outbox,
             self._previews,
             stopped,
-            attention=self._attention(),
+            attention=self._attention(evaluated),
             one_at_a_time=configured.pace is Pace.CLOSED_LOOP,
         )
 
-    def _attention(self) -> Attention | None:
+    def _attention(self, evaluated: Sequence[Evaluated]) -> Attention | None:
         """None where every pixel of every frame is analysed, whatever comes."""
         configured = self._configured
-        steward = steward_of(configured.objective, configured.policy, configured.pace)
+        steward = steward_of(configured.objective, configured.policy, configured.pace, evaluated)
         return None if steward is None else Attention(steward, time.monotonic)
 
     def _add(self, message: AddCamera) -> None:

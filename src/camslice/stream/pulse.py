@@ -41,6 +41,11 @@ class BatchClock:
         self._starts = 0
         self._still: tuple[int, int] | None = None
 
+    @property
+    def running(self) -> int:
+        """Batches that are at work."""
+        return len(self._begun)
+
     def begin(self, batch: object, now_ns: int) -> None:
         """A batch goes to the device."""
         self._starts += 1

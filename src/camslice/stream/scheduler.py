@@ -34,6 +34,7 @@ from camslice.stream.pulse import BatchClock, Pulse
 from camslice.stream.records import analysed_record, carried_record
 from camslice.stream.request import LoadedModel, Part, Request
 from camslice.stream.sheet import FILLED, Composer, Sheet, region_area
+from camslice.stream.turn import TURN
 from camslice.stream.watching.look import Look
 from camslice.stream.watching.steward import PolicyState
 from camslice.video.frame import Frame
@@ -182,6 +183,17 @@ class Scheduler:
         """Whether frames are to be offered with what changed in them."""
         return self._attention is not None
 
+    def looks(self, row: int, captured_ns: int) -> bool:
+        """Whether anything of a frame that is due is to be looked at; what comes too late for its objective is not."""
+        return self._attention is None or (not self._is_late(captured_ns) and self._attention.looks(row))
+
+    def _is_late(self, captured_ns: int) -> bool:
+        """Whether a frame could not be answered in time if its turn came now."""
+        if self._latency_ns is None:
+            return False
+        service_ns = self._service.expected_within(self._latency_ns)
+        return is_stale(self._clock_ns(), captured_ns + self._latency_ns, service_ns)
+
     def offer(
         self,
         row: int,
@@ -193,16 +205,16 @@ class Scheduler:
     ) -> None:
         """A frame of a stream is due. At pace `lossless` this waits for room (or until `stopping`).
 
-        `sight` is what changed in it, where that is wanted, and `gate_ns` how long it took to see."""
+        `sight` is what changed in it, where that is wanted and `looks` says so, and `gate_ns` how long it took to see."""
         if self._latency_ns is None and not self._wait_for_room(row, stopping):
             return
         region = Region(0, 0, frame.picture.width, frame.picture.height)
         request = Request(row, 0, generation, frame, region, gate_ns=gate_ns)
-        self._decide(request, sight)
+        late = not self._decide(request, sight)
         with self._lock:
             request.handle = self._ledger.captured(row)
-            if self._broken:
-                self._drop(request, Fate.FAILED)
+            if self._broken or late:
+                self._drop(request, Fate.FAILED if self._broken else Fate.STALE)
                 return
             if request.look in (Look.CARRIED, Look.GATED):
                 self._pass(request)
@@ -216,16 +228,22 @@ class Scheduler:
         if self._one_at_a_time:
             self._wait_until_done(row, stopping)
 
-    def _decide(self, request: Request, sight: Sight | None) -> None:
-        if self._attention is None or sight is None:
-            return
+    def _decide(self, request: Request, sight: Sight | None) -> bool:
+        """How the frame is looked at; False when it came too late for that."""
+        if self._attention is None:
+            return True
         model, region, stamp = self._model, request.region, request.frame.stamp
+        size, at_s = (region.width, region.height), stamp.captured_ns / 1e9
         scale = 1.0 if model is None else model.engine.fit(region).width / region.width
-        size = (region.width, region.height)
-        request.decision = self._attention.decide(request.row, sight, stamp.captured_ns / 1e9, size, scale)
+        if sight is None:
+            request.decision = None if self._is_late(stamp.captured_ns) else self._attention.skip(request.row, at_s, size)
+        else:
+            with TURN:
+                request.decision = self._attention.decide(request.row, sight, at_s, size, scale)
         if model is None:  # at which scale it will be seen nobody knows; what moved must be known all the same
             request.look_in_full()
         request.area = region_area(request.regions, scale * self._attention.scale)
+        return request.decision is not None
 
     def _pass(self, request: Request) -> None:
         """Nothing of this frame is analysed. Lock is held."""
@@ -307,6 +325,8 @@ class Scheduler:
             earliest_ns = self._earliest_deadline_ns()
             if earliest_ns is None or self._full_frame_waits() or area >= FILLED * info.input_width * info.input_height:
                 return False
+            if self._batches.running >= max(1, info.batches // 2):
+                return True  # in the device's queue no other could join it; whoever gives a batch back comes here next
             leaves_ns = earliest_ns - round(max((1 - PATIENCE) * self._latency_ns, self._service.expected_ns))
         if self._clock_ns() >= leaves_ns:
             return False

@@ -174,7 +174,7 @@ def test_regions_wait_for_company_and_leave_when_the_earliest_must() -> None:
 
 
 def test_a_full_canvas_leaves_at_once() -> None:
-    bench = Bench()
+    bench = Bench(batches=4)
     for index in range(5):
         assert not bench.engine.running
         bench.offer(row=index % ROWS)
@@ -185,6 +185,19 @@ def test_a_full_canvas_leaves_at_once() -> None:
     assert len(bench.engine.running) == 1
     bench.wait(1)
     assert len(bench.engine.running) == 2
+
+
+def test_a_canvas_that_is_not_full_waits_for_a_device_that_is_busy() -> None:
+    bench = Bench(batches=2)  # one for the device, and one that may be filled meanwhile
+    bench.offer(FULL_FRAME, row=0)
+    bench.offer(row=1)
+    bench.wait(50)
+    assert len(bench.engine.running) == 1  # its time has come, and in the device's queue nobody could join it
+    bench.offer(row=2)
+    bench.engine.finish()
+    assert len(bench.engine.running) == 1
+    assert bench.engine.finish() == 1
+    assert bench.counts(1).regions == bench.counts(2).regions == 1
 
 
 def test_a_full_frame_takes_waiting_regions_along_where_the_batch_has_room() -> None:
@@ -264,7 +277,7 @@ def test_a_frame_in_which_nothing_is_looked_at_meets_its_fate_at_once() -> None:
 
 def test_both_parts_of_an_audited_frame_are_answered_before_it_ends() -> None:
     for first, second in ((0, 0), (1, 0)):
-        bench = Bench()
+        bench = Bench(batches=4)
         bench.offer(AUDITED)
         assert len(bench.engine.running) == 1  # its regions wait for company
         bench.wait(50)
@@ -281,7 +294,7 @@ def test_both_parts_of_an_audited_frame_are_answered_before_it_ends() -> None:
 @pytest.mark.parametrize("failing_first", [True, False])
 @pytest.mark.parametrize("error", [RuntimeError("no"), TooLateError("late"), EngineAwayError("away")])
 def test_an_audited_frame_of_which_one_part_fails_ends_once(failing: int, failing_first: bool, error: Exception) -> None:
-    bench = Bench()
+    bench = Bench(batches=4)
     bench.offer(AUDITED)
     bench.wait(50)
     order = [failing, 1 - failing] if failing_first else [1 - failing, failing]
@@ -296,7 +309,7 @@ def test_an_audited_frame_of_which_one_part_fails_ends_once(failing: int, failin
 
 
 def test_both_parts_of_audited_frames_may_end_on_two_threads_at_once() -> None:
-    bench = Bench()
+    bench = Bench(batches=4)
     frames = 90
     for number in range(frames):
         bench.offer(AUDITED)

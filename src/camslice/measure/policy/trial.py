@@ -57,7 +57,9 @@ class Trial:
         for frame, sight in zip(frames, sights, strict=True):
             picture = frame.picture
             scale = self._looker.fit(picture).width / picture.width
-            decision = self._watches[frame.camera].decide(sight, frame.at_s, (picture.width, picture.height), scale)
+            watch, size = self._watches[frame.camera], (picture.width, picture.height)
+            skipped = watch.skip(frame.at_s, size) if watch.skips() else None
+            decision = skipped or watch.decide(sight, frame.at_s, size, scale)
             decided.append((frame, decision))
             self.spent.looks[decision.look] += 1
             if decision.glance is not None:

@@ -1,4 +1,4 @@
-"""How much of what full frames show a policy keeps, from the frames that were looked at both ways."""
+"""How much of what full frames show a policy keeps: by the frames that were looked at both ways, and by what was known."""
 
 from __future__ import annotations
 
@@ -7,20 +7,29 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
+from camslice.fleet.policy import Evaluated
+
 _WINDOW = 600
 _DRAWS = 400
 FEWEST_FRAMES = 20
 """Audited frames, with something in them, before anything is said."""
+_PRIOR_FRAMES = 30
+"""An evaluation on clips counts for as many audited frames as it rests on, but no more than these: what is seen now soon counts
+for more than what was seen then."""
+_SURE = 1.645
+"""Standard deviations from the mean to the 5th percentile of a normal distribution."""
 
 
 class Recall:
     """The last audited frames: how many detections each had in full, and how many of them the policy had reported.
 
     Detections of one frame stand or fall together (a crowd, a shadow), so that frames are drawn and not detections: the
-    bootstrap of Efron (1979), with frames as the units. Not thread-safe.
+    bootstrap of Efron (1979), with frames as the units. What an evaluation on clips found is the prior: frames with as many
+    detections as the audited ones, and its recall, drawn from its own distribution. Not thread-safe.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, prior: Evaluated | None = None) -> None:
+        self._prior = prior
         self._frames: deque[tuple[int, int]] = deque(maxlen=_WINDOW)
         self._rng = np.random.default_rng(seed)
         self._drawn: npt.NDArray[np.float64] | None = None
@@ -31,8 +40,9 @@ class Recall:
             self._frames.append((kept, wanted))
             self._drawn = None
 
-    def forget(self) -> None:
-        """Another policy is in force."""
+    def forget(self, prior: Evaluated | None = None) -> None:
+        """Another policy is in force, of which this is known."""
+        self._prior = prior
         self._frames.clear()
         self._drawn = None
 
@@ -48,11 +58,25 @@ class Recall:
         return sum(each[0] for each in self._frames) / wanted if wanted else None
 
     def probability_below(self, objective: float) -> float | None:
-        """That the recall of all frames lies below `objective`; None while too few were audited to say."""
-        if len(self._frames) < FEWEST_FRAMES:
+        """That the recall of all frames lies below `objective`; None while too little is known to say."""
+        if len(self._frames) < FEWEST_FRAMES and self._prior is None:
             return None
         if self._drawn is None:
-            frames = np.array(self._frames, np.float64)
-            self._drawn = frames[self._rng.integers(len(frames), size=(_DRAWS, len(frames)))].sum(axis=1)
-        kept, wanted = self._drawn.T
+            self._drawn = self._draws()
+        kept, wanted = self._drawn
         return float(np.mean(kept < objective * wanted))
+
+    def _draws(self) -> npt.NDArray[np.float64]:
+        """(2, draws): detections that were kept, and that were to be kept."""
+        seen = np.array(self._frames, np.float64).reshape(-1, 2)
+        drawn = np.zeros((2, _DRAWS))
+        if len(seen):
+            drawn += seen[self._rng.integers(len(seen), size=(_DRAWS, len(seen)))].sum(axis=1).T
+        if self._prior is None:
+            return drawn
+        prior = self._prior
+        spread = max(0.0, prior.recall - prior.low) / _SURE
+        recalls = np.clip(self._rng.normal(prior.recall, spread, _DRAWS), 0.0, 1.0)
+        wanted = min(prior.frames, _PRIOR_FRAMES) * (seen[:, 1].mean() if len(seen) else 1.0)
+        drawn += np.stack([wanted * recalls, np.full(_DRAWS, wanted)])
+        return drawn

@@ -1,9 +1,10 @@
 """Which policy is in force: as cheap as the measured recall allows, cheaper when the machine is overloaded, and never silently.
 
-Two voices, one ladder. The audit goes one rung up as soon as the recall is probably too low, and tries one rung down when
-it is probably high enough; a rung that failed is not tried again for a while. Overload goes down at once, and up again, rung by
-rung, only after the machine has had room for some time. The cheaper of the two is in force. What an overloaded machine loses
-more speaks against no rung: going up would only overload it further.
+Two voices, one ladder, as it was evaluated on clips where it was (`fleet.policy.ladder_of`). The audit goes one rung up as
+soon as the recall is probably too low, and tries one rung down when it is probably high enough; a rung that failed is not tried
+again for a while, and one that the evaluation found too low never. Overload goes down at once, and up, rung by rung, only after
+the machine has had room for some time. The cheaper of the two is in force. What an overloaded machine loses more speaks against
+no rung: going up would only overload it further.
 
 The recall is looked at again and again, so that a policy which keeps just enough is found low by chance sooner or later: one
 that keeps exactly the 0.97 that is demanded within an hour in 61 to 69 % of all simulated hours (2160 audited frames of 5
@@ -17,10 +18,10 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from camslice.fleet.policy import FULL, LADDER, Policy, policy_named, rung_of
+from camslice.fleet.policy import FULL, LADDER, Evaluated, Policy, ladder_of, policy_named, rung_of
 from camslice.fleet.types import Objective, Pace
 from camslice.stream.watching.recall import Recall
 
@@ -43,6 +44,8 @@ _FEWEST_FRAMES = 20
 _ROOM_S = 10.0
 """For so long there must have been room before overload gives a rung back; twice as long after each relapse."""
 _LONGEST_ROOM_S = 320.0
+_HEAVY = 0.25
+"""An overload that loses so much takes two rungs at once."""
 _ROOMY = 0.6
 """There is room when frames take no longer than so much of the objective."""
 
@@ -67,29 +70,45 @@ class PolicyState:
 class Steward:
     """One model's policy. Not thread-safe: the caller holds a lock. Times are monotonic seconds."""
 
-    def __init__(self, start: Policy, cheapest: Policy, objective: float, latency_ms: float, drop_rate: float) -> None:
+    def __init__(
+        self,
+        start: Policy,
+        cheapest: Policy,
+        objective: float,
+        latency_ms: float,
+        drop_rate: float,
+        evaluated: Sequence[Evaluated] = (),
+    ) -> None:
         """Begin with `start`, go no further down than `cheapest` for the recall's sake. `objective`: the recall demanded."""
-        self._allowed = rung_of(start)
-        self._cheapest = rung_of(cheapest)
+        declared = start == cheapest
+        self._known = {each.policy: each for each in evaluated}
+        self._ladder = ladder_of(evaluated, start if declared else FULL)
+        self._cheapest = self._ladder.index(cheapest) if declared else len(self._ladder) - 1
         self._objective = objective
         self._latency_ms = latency_ms
         self._drop_rate = drop_rate
-        self._recall = Recall()
         self._since_looked = 0
         self._failed: dict[int, tuple[float, float]] = {}
         self._load: deque[_Ended] = deque()
-        self._judged_s = -_RETRY_S
+        self._judged_s = self._lost_s = -_RETRY_S
         self._extra = 0
         self._room_since_s: float | None = None
         self._room_s = _ROOM_S
         self._relieved_s = -_RETRY_S
-        self._reason = "as declared" if start == cheapest else "where every fleet begins"
         self._changes = 0
+        self._allowed = self._cheapest if declared else self._first(start)
+        begun = self._known.get(self.policy.name)
+        self._reason = "as declared" if declared else "where every fleet begins" if begun is None else str(begun)
+        self._recall = Recall(prior=begun)
 
     @property
     def policy(self) -> Policy:
         """What is in force."""
-        return LADDER[min(self._allowed + self._extra, len(LADDER) - 1)]
+        return self._ladder[min(self._allowed + self._extra, len(self._ladder) - 1)]
+
+    def strained(self, now_s: float) -> bool:
+        """Whether the machine loses frames, or has to do with less than the recall allows."""
+        return self._extra > 0 or now_s - self._lost_s < _LOAD_WINDOW_S
 
     @property
     def may_change(self) -> bool:
@@ -117,11 +136,16 @@ class Steward:
             self._allow(self._allowed - 1, f"recall {self._recall.value:.3f} was below {self._objective:g}")
         elif low < 1 - PROBABLE and self._recall.frames >= _SURE_FRAMES:
             cheaper = self._allowed + 1
-            if cheaper <= self._cheapest and now_s >= self._failed.get(cheaper, (0.0, 0.0))[0]:
+            untried = now_s >= self._failed.get(cheaper, (0.0, 0.0))[0]
+            if cheaper <= self._cheapest and untried and not self._keeps_too_little(cheaper):
                 self._allow(cheaper, f"recall {self._recall.value:.3f} leaves room")
 
     def ended(self, *, dropped: bool, total_ms: float, now_s: float) -> None:
         """A frame met its fate; `total_ms` counts when it was not dropped."""
+        if dropped:
+            self._lost_s = now_s
+        if now_s - self._relieved_s < self._latency_ms / 1000:
+            return  # it was due before the relief
         self._load.append((now_s, dropped, total_ms))
         while self._load[0][0] < now_s - _LONG_WINDOW_S:
             self._load.popleft()
@@ -144,6 +168,22 @@ class Steward:
         else:
             self._room_since_s = None
 
+    def _first(self, usual: Policy) -> int:
+        """Where to begin: as far down as an evaluation surely keeps enough, and else with the usual policy, or what beat it."""
+        surely = [
+            rung
+            for rung, policy in enumerate(self._ladder)
+            if policy.name in self._known and self._known[policy.name].low >= self._objective
+        ]
+        if surely:
+            return max(surely)
+        first = min(rung for rung, policy in enumerate(self._ladder) if rung_of(policy) >= rung_of(usual))
+        return 0 if self._keeps_too_little(first) else first
+
+    def _keeps_too_little(self, rung: int) -> bool:
+        known = self._known.get(self._ladder[rung].name)
+        return known is not None and known.recall < self._objective
+
     def _too_many_lost(self, ended: Collection[_Ended]) -> float:
         """The share of the frames that were dropped, 0 where it is no more than chance makes of the share that may be."""
         lost, allowed = sum(each[1] for each in ended), self._drop_rate * len(ended)
@@ -156,17 +196,21 @@ class Steward:
             self._allow(1, "tried again after a while")
 
     def _relieve(self, lost: float, now_s: float) -> None:
-        if self._allowed + self._extra < len(LADDER) - 1:
+        left = len(self._ladder) - 1 - self._allowed - self._extra
+        if left > 0:
             relapsed = now_s - self._relieved_s < 2 * self._room_s
             self._room_s = min(_LONGEST_ROOM_S, 2 * self._room_s) if relapsed and not self._extra else self._room_s
-            self._set_extra(self._extra + 1, f"overload: {lost:.1%} of the frames were dropped")
+            extra = self._extra + min(left, 2 if lost >= _HEAVY else 1)
+            known = self._known.get(self._ladder[self._allowed + extra].name)
+            price = "" if known is None else f"; it was {known}"
+            self._set_extra(extra, f"overload: {lost:.1%} of the frames were dropped{price}")
         self._relieved_s = now_s
         self._load.clear()
 
     def _allow(self, rung: int, reason: str) -> None:
         before = self.policy
         self._allowed = rung
-        self._extra = max(0, min(self._extra, len(LADDER) - 1 - rung))
+        self._extra = max(0, min(self._extra, len(self._ladder) - 1 - rung))
         self._changed(before, reason)
 
     def _set_extra(self, extra: int, reason: str) -> None:
@@ -175,7 +219,7 @@ class Steward:
         self._changed(before, reason)
 
     def _changed(self, before: Policy, reason: str) -> None:
-        self._recall.forget()
+        self._recall.forget(self._known.get(self.policy.name))
         self._since_looked = 0
         self._reason = reason
         self._changes += 1
@@ -188,7 +232,7 @@ def _is_roomy(ended: Collection[_Ended], latency_ms: float) -> bool:
     return sum(total_ms > _ROOMY * latency_ms for _, _, total_ms in ended) <= 0.05 * len(ended)
 
 
-def steward_of(objective: Objective, policy: str, pace: Pace) -> Steward | None:
+def steward_of(objective: Objective, policy: str, pace: Pace, evaluated: Sequence[Evaluated] = ()) -> Steward | None:
     """Who watches over the policy that a fleet declares; None where nothing but full frames is asked for.
 
     `auto` begins carefully, and goes on as far as the measured recall allows. At pace `lossless` every frame is analysed in
@@ -197,7 +241,7 @@ def steward_of(objective: Objective, policy: str, pace: Pace) -> Steward | None:
     if pace is not Pace.LIVE or policy == FULL.name or (policy == "auto" and objective.recall >= 1.0):
         return None
     start, cheapest = (_CAREFUL, LADDER[-1]) if policy == "auto" else (policy_named(policy),) * 2
-    return Steward(start, cheapest, objective.recall, objective.latency_ms, objective.drop_rate)
+    return Steward(start, cheapest, objective.recall, objective.latency_ms, objective.drop_rate, evaluated)
 
 
 _CAREFUL = LADDER[1]

@@ -51,6 +51,9 @@ class Watch:
 
     def __init__(self) -> None:
         self.policy: Policy = FULL
+        self.strained = False
+        """Whether the machine loses frames: then full frames come as seldom as the policy has it, whatever they show."""
+        self._sight: Sight | None = None
         self._frame = 0
         self._known = Carried.nothing()
         self._looked_at: IntArray = np.empty(0, np.int32)
@@ -63,30 +66,53 @@ class Watch:
         self._last_full = 0
         self._interval = float(_SHORTEST_INTERVAL)
 
+    def skips(self) -> bool:
+        """Whether the policy lets the next due frame pass without a look at it, even by the gate."""
+        return self._sight is not None and not self._disturbed and (self._frame + 1) % self.policy.every != 0
+
+    def skip(self, at_s: float, size: tuple[int, int]) -> Decision | None:
+        """Let the frame that is now due pass: everything goes on as it went. None where nothing is known yet that could."""
+        self._frame += 1
+        sight, pending = self._sight, self._pending
+        if sight is None or pending is None:
+            return None
+        return Decision(self._frame, Look.CARRIED, Look.CARRIED, self._going_on(at_s, size), at_s, size, sight, pending)
+
     def decide(self, sight: Sight, at_s: float, size: tuple[int, int], scale: float, *, audit: bool = False) -> Decision:
         """How the frame that is now due is looked at. `size` (width, height) is its picture's, `scale` the model's pixels per
         pixel of it; `audit` asks for a full frame whatever the policy would do."""
+        skipped = self.skips()
         self._frame += 1
+        self._sight = sight
         pending = self._see(sight)
         if not self.policy.regions or self._disturbed:
             decision = Decision(self._frame, Look.FULL, Look.FULL, None, at_s, size, sight, pending)
         else:
-            policy_look, glance = self._policy_look(sight, pending, at_s, size, scale)
+            if skipped:
+                policy_look, glance = Look.CARRIED, self._going_on(at_s, size)
+            else:
+                policy_look, glance = self._policy_look(sight, pending, at_s, size, scale)
             look = Look.FULL if self._is_due_in_full(policy_look, audit=audit) else policy_look
             decision = Decision(self._frame, look, policy_look, glance, at_s, size, sight, pending)
         self._count_on(decision)
         return decision
 
     def lost(self, decision: Decision) -> None:
-        """This frame was not analysed after all."""
+        """This frame was not analysed after all: what it was to show is still to be looked at, and no more than that. An
+        overloaded machine that looks at more for every frame that it loses would lose all of them."""
+        glance = decision.glance
         if decision.look is Look.FULL:
-            self._disturbed |= decision.glance is None
-            self._last_full = _NEVER
-        self._looked_at[:] = _NEVER
-        self._cells_looked_at[:] = _NEVER
+            self._disturbed |= glance is None
+            self._last_full = self._frame - self.policy.full_every + _SHORTEST_INTERVAL if self.strained else _NEVER
+        if glance is None or len(glance.looked_at) != len(self._looked_at):
+            self._looked_at[:] = _NEVER
+        else:
+            seen = np.ones_like(glance.covered) if decision.look is Look.FULL else glance.covered
+            self._looked_at[seen] = np.minimum(self._looked_at, glance.looked_at)[seen]
         if self._pending is not None and self._pending.shape == decision.pending.shape:
+            self._cells_looked_at[decision.pending] = _NEVER
             self._pending |= decision.pending
-            self._missed |= decision.pending
+            self._missed |= decision.sight.cells
 
     def looked_in_full(self, decision: Decision, found: Detections, confidence: float) -> None:
         """Take in what a full frame showed, down to `confidence`."""
@@ -119,7 +145,7 @@ class Watch:
         """Whether the frame is seen in full, to find what the policy misses. Where nothing moves that takes longer."""
         since = self._frame - self._last_full
         still = policy_look is Look.GATED
-        interval = min(self._interval, self.policy.full_every)
+        interval = self.policy.full_every if self.strained else min(self._interval, self.policy.full_every)
         return since >= (_STILL * interval if still else interval) or (audit and (not still or since >= _STILL_AUDIT))
 
     def _see(self, sight: Sight) -> BoolArray:
@@ -157,6 +183,13 @@ class Watch:
         area = sum(region.width * region.height for region in regions)
         too_much = area > _LARGEST_SHARE * size[0] * size[1] or len(regions) > _MOST_REGIONS
         return (Look.FULL if too_much else Look.REGIONS), glance
+
+    def _going_on(self, at_s: float, size: tuple[int, int]) -> Glance:
+        """What is known, where it is if it goes on as it went."""
+        found, boxes = self._known.found, self._known.boxes_at(at_s, *size)
+        nothing = np.zeros(len(found), np.bool_)
+        expected = Detections(boxes, found.confidence, found.class_id, ~nothing)
+        return Glance(self._frame, (), expected, nothing, nothing, self._looked_at.copy())
 
     def _follow(
         self, luma: ByteArray | None, expected: FloatArray, which: BoolArray, size: tuple[int, int]

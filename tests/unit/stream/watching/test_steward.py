@@ -79,7 +79,7 @@ def test_a_policy_that_keeps_enough_is_hardly_ever_backed_off(bunched: bool) -> 
 
 
 def test_a_policy_that_keeps_nothing_is_backed_off_rung_by_rung_down_to_full_frames() -> None:
-    steward = a_steward("carry-4-small")
+    steward = a_steward(LADDER[-1].name)
     seen = [steward.policy]
     for _ in range(len(LADDER) - 1):
         audits(steward, 100, 0.3)
@@ -198,7 +198,7 @@ def test_under_any_load_it_never_goes_down_or_up_faster_than_its_pauses(loads: l
                 changes.append((now_s, rung_of(steward.policy) - rung))
                 rung = rung_of(steward.policy)
     assert steward.state().changes == len(changes)
-    assert all(abs(step) == 1 for _, step in changes)
+    assert {step for _, step in changes} <= {-1, 1, 2}
     for (before_s, _), (after_s, step) in pairwise(changes):
         assert after_s - before_s >= (0.6 if step > 0 else 9.9)  # 20 frames must have come; 10 s of room
 
