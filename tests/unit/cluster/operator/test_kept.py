@@ -12,10 +12,12 @@ from hypothesis import strategies as some
 from camslice.cluster.operator.kept import kept_of, lowest, too_little
 from camslice.cluster.operator.reports import PodReport, StreamReport, report_of
 from camslice.cluster.operator.status import fleet_status
+from camslice.cluster.wire import fleet_manifest
 from camslice.fleet.types import Objective
 from camslice.stream.watching.recall import FEWEST_FRAMES
 from camslice.stream.watching.steward import PolicyState
 from tests.unit.cluster.operator.world import World, a_fleet
+from tests.unit.cluster.test_schemas import faults
 
 DEMANDED = 0.97
 
@@ -61,6 +63,14 @@ def test_a_recall_that_is_kept_is_within_the_objective() -> None:
 def test_overload_is_named_as_the_cause() -> None:
     _, sentence = within(status(report(state(0.8, 50, "carry-3", overloaded=True))))
     assert sentence.endswith("0.8 is measured, policy carry-3, cheaper than the recall allows for want of room")
+
+
+def test_what_is_said_stands_in_the_definition_of_the_kind() -> None:
+    said = status(report(state(0.99, 200), state(0.5, 3)))
+    manifest = {**fleet_manifest(a_fleet()), "status": said}
+    assert faults(manifest) == []
+    said["policies"][0]["why"] = "no such key"
+    assert faults(manifest) == ["0"]
 
 
 def test_too_few_audited_frames_say_nothing_and_that_is_said() -> None:
