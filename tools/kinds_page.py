@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from markdown_table import table
+from markdown_table import plural, table
 
 _ABOUT = {
     "CameraFleet": "What is demanded of a fleet, its models, and the nodes and pods that a plan found for it. "
@@ -69,7 +69,7 @@ def _value(value: dict[str, Any]) -> str:
         return ", ".join(f"`{each}`" for each in value["enum"])
     if value["type"] == "array":
         held = value["items"]
-        return "list of entries" if held["type"] == "object" else f"list of {_value(held)}s"
+        return "list of entries" if held["type"] == "object" else f"list of {plural(_value(held))}"
     return {
         "object": "keys",
         "string": "text",

@@ -12,7 +12,7 @@ from typing import cast
 import benchmarks_page
 import helm_values
 import kinds_page
-from markdown_table import table
+from markdown_table import plural, table
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
 GENERATED = "<!-- written by tools/reference.py: change the code's own words, then run `make reference` -->\n"
@@ -128,17 +128,13 @@ def _kind(value: Schema, definitions: Mapping[str, Schema]) -> str:
         return "keys, see below"
     if value.get("type") == "array":
         inner = value.get("items") or cast("list[Schema]", value.get("prefixItems", [{}]))[0]
-        return f"list of {_plural(_kind(cast('Schema', inner), definitions))}"
+        return f"list of {plural(_kind(cast('Schema', inner), definitions))}"
     if value.get("type") == "object":
         return "names, each with keys, see below"
     return f"{_TYPES[str(value.get('type'))]}{_range(value)}"
 
 
 _TYPES = {"string": "text", "number": "number", "integer": "whole number", "boolean": "`true` or `false`"}
-
-
-def _plural(kind: str) -> str:
-    return kind.replace("text", "texts").replace("number", "numbers").replace("keys, see", "entries, see")
 
 
 def _range(value: Schema) -> str:

@@ -40,7 +40,7 @@ class Pod:
     """A pod's mounts, and the command in it."""
 
     def __init__(self, folder: Path) -> None:
-        self._root = folder
+        self.folder = folder
         self._fleet, self._secrets = folder / "fleet", folder / "secrets"
         self._started: list[Command] = []
         folder.mkdir(exist_ok=True)
@@ -54,7 +54,7 @@ class Pod:
         lines = "".join(f"  - {{name: {name}, source: '{source}', fps: 10, model: tiny}}\n" for name, source in cameras)
         self.files(
             "objective: {latency_ms: 5000, drop_rate: 0.5}\n"
-            f"models: {{tiny: {{weights: {self._root / 'tiny.onnx'}}}}}\n"
+            f"models: {{tiny: {{weights: {self.folder / 'tiny.onnx'}}}}}\n"
             f"{more}cameras:{' []' if not cameras else ''}\n{lines}",
             {"revision": revision, "epochs": epochs or {f"{name}/tiny": 1 for name, _ in cameras}},
         )
@@ -67,7 +67,7 @@ class Pod:
 
     def start(self, *arguments: str, store: str | None = "none") -> Command:
         command = Command(
-            self._root,
+            self.folder,
             *("run", str(self._fleet / "fleet.yaml"), "--listen", "0.0.0.0:0", "--token-file", "token"),
             *("--json", *(["--store", store] if store else []), *arguments),
             CAMSLICE_SECRETS_DIR=str(self._secrets),
@@ -154,6 +154,32 @@ def test_an_exchange_of_the_mount_is_followed_though_length_and_time_are_the_sam
     assert status(command)["revision"] == "2"
     _, metrics = asked(command, "/metrics")
     assert 'camslice_config_revision_info{mounted="2",revision="2"} 1.0' in metrics
+
+
+def test_masks_that_come_with_a_revision_hold_for_the_gate_of_a_running_camera(pod: Pod) -> None:
+    def fleet(revision: str, masks: str) -> None:
+        pod.files(
+            "objective: {latency_ms: 5000, drop_rate: 0.5, recall: 0.5}\npolicy: careful\n"
+            f"models: {{tiny: {{weights: {pod.folder / 'tiny.onnx'}}}}}\n"
+            f"cameras: [{{name: gate, source: '{SCENE}', fps: 10, model: tiny, masks: {masks}}}]\n",
+            {"revision": revision, "epochs": {"gate/tiny": 1}},
+        )
+
+    def frames() -> tuple[int, int]:
+        (found,) = status(command)["cameras"]
+        return found["frames"]["gated"], found["frames"]["analysed"]
+
+    fleet("1", "[]")
+    command = pod.start()
+    command.wait_for(lambda: runs(command, "1"))
+    command.wait_for(lambda: sum(frames()) >= 20)
+    gated, analysed = frames()
+    assert analysed > gated  # people walk
+    fleet("2", "[[[0, 0], [1, 0], [1, 1], [0, 1]]]")
+    command.wait_for(lambda: runs(command, "2"))
+    gated, analysed = frames()
+    command.wait_for(lambda: sum(frames()) >= gated + analysed + 20)
+    assert frames()[0] - gated > frames()[1] - analysed
 
 
 def test_a_revision_that_cannot_be_applied_leaves_the_one_before_running_and_the_pod_unready(pod: Pod) -> None:

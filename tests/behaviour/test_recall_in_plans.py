@@ -172,6 +172,10 @@ def test_without_a_measurement_the_note_says_how_to_make_one(fleet: Path, camsli
     assert "`camslice profile yolov8`), and `camslice eval --policy all --model yolov8 CLIP... --into profile.json`" in words
 
 
+def simulated(camslice: Camslice) -> str:
+    return " ".join(camslice("simulate", "plan.yaml", "--seconds", 5)[1].split())
+
+
 def test_a_plan_with_a_policy_is_simulated_and_rendered_like_any_other(fleet: Path, camslice: Camslice) -> None:
     code, _, err = camslice("plan", fleet, "--profile", "t4.json", "--out", "plan.yaml")
     assert code in (0, 1), err
@@ -179,6 +183,8 @@ def test_a_plan_with_a_policy_is_simulated_and_rendered_like_any_other(fleet: Pa
     assert code == 0, err
     found, plan = json.loads(out), yaml.safe_load(Path("plan.yaml").read_text())
     assert found["objective"]["met"] is True
+    assert found["objective"]["recall"] == 0.976, "what the profile measured: nobody can simulate it"
+    assert "recall 0.976, as the profiles measured it and not simulated (yolov8 by policy carry-2)" in simulated(camslice)
     assert found["stages"]["queue"]["mean"] > 200
     assert found["stages"]["total"]["p50"] == pytest.approx(plan["nodes"][0]["predicted"]["latency"]["p50"], rel=0.05)
     code, _, err = camslice("render", "plan.yaml", "--out", "cluster")

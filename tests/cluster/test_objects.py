@@ -49,6 +49,7 @@ def cameras(number: int = 4) -> list[CameraObject]:
             ("people",),
             secret="cams",
             stream=HD,
+            keys={"masks": [[[0.0, 0.0], [0.3, 0.0], [0.3, 1.0]]]} if index == 0 else {},
         )
         for index in range(number)
     ]
@@ -81,6 +82,9 @@ def test_fleets_and_cameras_are_taken_and_bad_ones_refused(plane: Plane) -> None
     assert "needs secretRef" in refusal(secretRef=None)
     assert "fps" in refusal(fps=0)
     assert "models" in refusal(models=[])
+    assert "masks[0]" in refusal(masks=[[[0, 0], [0.3, 0]]])
+    assert "masks[0][2][1]" in refusal(masks=[[[0, 0], [0.3, 0], [0.3, 1.5]]])
+    assert "masks[0][2]" in refusal(masks=[[[0, 0], [0.3, 0], [0.3, 1, 1]]])
     assert "colour: field not declared" in refusal(colour="red")
 
 

@@ -11,6 +11,7 @@ from camslice.cli.simulate_load import Described, Machine, Streams, described_by
 from camslice.fleet.figures import Provenance
 from camslice.fleet.profile import Profile
 from camslice.fleet.types import Objective
+from camslice.plan.policies import recall_of
 from camslice.plan.simulation.enough import Enough, percentile_interval, simulate_enough
 from camslice.plan.simulation.result import Simulated
 from camslice.plan.simulation.simulate import simulate
@@ -105,7 +106,7 @@ def simulated_object(described: Described, found: Simulated, ranges: Ranges | No
             "percentile": objective.percentile,
             "p_all_ms": None if outcome.p_all_ms is None else round(outcome.p_all_ms, 3),
             "drop_rate": objective.drop_rate,
-            "recall": None,
+            "recall": _recall(described),
             "met": _met(described, found),
         },
         "p99_interval_ms": None if interval is None else [round(interval.low_ms, 3), round(interval.high_ms, 3)],
@@ -179,6 +180,15 @@ def _met(described: Described, found: Simulated) -> bool | None:
     return in_time and outcome.frames.drop_rate <= objective.drop_rate
 
 
+def _recall(described: Described) -> float | None:
+    """Of a plan what its profiles measured, of the worst model: a simulation knows nothing of what pictures show."""
+    if described.predicted is None:
+        return None
+    policies = described.predicted.policies
+    models = {pod.model for pod in described.load.pods}
+    return min((round(recall_of(described.profiles[model], policies.get(model)), 4) for model in models), default=None)
+
+
 def _provenance(profile: Profile) -> str:
     return max((profile.provenance, *profile.provenances), key=lambda each: each.rank).value
 
@@ -199,6 +209,9 @@ def _print(described: Described, found: Simulated, ranges: Ranges | None, said: 
             f"p{objective.percentile:g} of all frames {late}, {drop_rate:.1%} dropped: the objective "
             f"({objective.latency_ms:g} ms, {objective.drop_rate:.1%}) is {'met' if met else 'not met'}"
         )
+    if described.predicted is not None and described.predicted.policies:
+        named = ", ".join(f"{model} by policy {policy}" for model, policy in described.predicted.policies.items())
+        out.print(f"recall {_recall(described):.3f}, as the profiles measured it and not simulated ({named})", soft_wrap=True)
     if ranges is not None:
         low, high = ("infinite" if end is None else f"{end:.1f}" for end in ranges.mean_ms)
         out.print(f"over {ranges.sets} other sets of fitted values the mean is {low} to {high} ms")

@@ -44,7 +44,7 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare what is live with what was planned: streams, rates, nodes, latency, each stage, drops, dollars.
+    """Compare what is live with what was planned: streams, rates, nodes, latency, stages, drops, policies, recall, dollars.
 
     Live figures come from Prometheus, or without one from the pods themselves through the API server, or from the page of one
     machine. A latency has drifted when it is later than planned by more than the tolerance, and by more than 2 % of the

@@ -12,11 +12,12 @@ from camslice.cli.simulate_load import Described, described_by_plan
 from camslice.cluster.shapes import node_shapes
 from camslice.cluster.verify.figures import Planned, Predicted
 from camslice.fleet.errors import CamsliceError
+from camslice.fleet.policy import FULL
 from camslice.fleet.profile import Profile
 from camslice.fleet.spec import load_fleet
 from camslice.fleet.types import StreamFormat
 from camslice.plan.catalogue.load import load_catalogue
-from camslice.plan.plan import Plan, PlannedNode
+from camslice.plan.plan import Plan, PlannedNode, PlannedPolicy
 from camslice.plan.simulation.simulate import simulate
 from camslice.plan.simulation.translate import node_of
 
@@ -60,6 +61,7 @@ def promise_of(path: Path, plan: Plan, fleet: Path | None, catalogue: Path | Non
         hours_per_month=plan.hours_per_month,
         cameras=plan.cameras,
         profiles={each.model: each.machine for each in plan.profiles},
+        policies=_policies(plan),
     )
     return Promise(plan, planned, described, tuple(dict.fromkeys(remarks)))
 
@@ -103,6 +105,17 @@ def _predicted(name: str, node: PlannedNode, plan: Plan, described: Described | 
                 stage_ms={} if described is None else _stage_ms(described, model),
             )
         )
+    return found
+
+
+def _policies(plan: Plan) -> Mapping[str, Mapping[str, PlannedPolicy | None]]:
+    measured = {(each.model, each.policy): each for each in plan.policies}
+    model_of = {each.name: each.model for each in plan.classes}
+    found: dict[str, dict[str, PlannedPolicy | None]] = {}
+    for node in plan.nodes:
+        for model in sorted({model_of[name] for name in node.contents}):
+            name = node.policies.get(model, FULL.name)
+            found.setdefault(model, {})[name] = measured.get((model, name))
     return found
 
 

@@ -9,17 +9,18 @@ import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from camslice.cluster.client import POD, Cluster, Manifest, RequestError
 from camslice.cluster.names import FLEET, HTTP_PORT, ROLE, SHAPE
 from camslice.cluster.verify.buckets import Buckets
-from camslice.cluster.verify.figures import Frames, Group, Live, LiveStream
+from camslice.cluster.verify.figures import Frames, Group, Kept, Live, LiveStream
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.errors import ClusterError
 from camslice.fleet.histogram import Histogram
 from camslice.fleet.types import StreamKey
+from camslice.stream.watching.steward import PolicyState
 from camslice.web.guard import cookie_of
 from camslice.web.state_json import PodState, read_state
 
@@ -51,7 +52,7 @@ def live_of_page(url: str, seconds: float, token: str | None) -> Live:
     live = _between(look, seconds, f"the page at {root}")
     status = json.loads(_fetched(f"{root}/api/status", root, token))
     usd = (status.get("fleet") or {}).get("usd_per_camera_month")
-    return Live(live.source, live.seconds, live.groups, live.streams, live.states, None, usd, live.remarks)
+    return replace(live, usd_per_camera_month=usd)
 
 
 def live_of_pods(cluster: Cluster, namespace: str, fleet: str, seconds: float, token: str | None) -> Live:
@@ -71,7 +72,7 @@ def live_of_pods(cluster: Cluster, namespace: str, fleet: str, seconds: float, t
         return told
 
     live = _between(look, seconds, f"pods of {namespace}/{fleet}")
-    return Live(live.source, live.seconds, live.groups, live.streams, live.states, None, None, tuple(silent.values()))
+    return replace(live, remarks=tuple(silent.values()))
 
 
 def _shape_of(pod: Manifest, fleet: str) -> str | None:
@@ -112,7 +113,34 @@ def _between(look: Look, seconds: float, source: str) -> Live:
     )
     if not any(group.frames.captured for group in groups):
         raise ClusterError(f"{source}: no frame fell due within {seconds:g} s; see the cameras' states, or look longer.")
-    return Live(source, seconds, groups, tuple(streams.values()), dict(states))
+    return Live(source, seconds, groups, tuple(streams.values()), dict(states), kept=tuple(_kept(before, after, frames)))
+
+
+def _kept(
+    before: Mapping[str, _Told], after: Mapping[str, _Told], frames: Mapping[tuple[str, str | None], Frames]
+) -> Iterator[Kept]:
+    """Of each model with a policy, as it is now; inferences between the two looks."""
+    states: dict[str, list[PolicyState]] = defaultdict(list)
+    inferences: Counter[str] = Counter()
+    for name, told in after.items():
+        old = before.get(name)
+        same = old is not None and old.state.instance == told.state.instance
+        earlier = {engine.model: engine.work.inferences for engine in old.state.engines} if same and old is not None else {}
+        for engine in told.state.engines:
+            inferences[engine.model] += engine.work.inferences - earlier.get(engine.model, 0)
+            if engine.policy is not None:
+                states[engine.model].append(engine.policy)
+    for model, of_model in sorted(states.items()):
+        due = sum(each.captured for (name, _), each in frames.items() if name == model)
+        yield Kept.measured(
+            model,
+            Counter(state.policy for state in of_model),
+            sum((state.recall or 0.0) * state.audited for state in of_model),
+            sum(state.audited for state in of_model),
+            overloaded=any(state.overloaded for state in of_model),
+            inferences_per_frame=inferences[model] / due if due else None,
+            reasons={state.policy: state.reason for state in of_model},
+        )
 
 
 def _counts(now: PodState, before: PodState | None) -> Iterator[tuple[StreamKey, FrameCounts]]:

@@ -97,7 +97,7 @@ def verdict_object(promise: Promise, live: Live, verdict: Verdict, tolerance: fl
             "percentile": objective.percentile,
             "p_all_ms": _rounded(verdict.p_all_ms),
             "drop_rate": round(verdict.drop_rate, 6),
-            "recall": None,
+            "recall": _rounded(verdict.recall, 4),
             "usd_per_camera_month": objective.usd_per_camera_month,
             "met": verdict.objective_met,
         },
@@ -106,6 +106,16 @@ def verdict_object(promise: Promise, live: Live, verdict: Verdict, tolerance: fl
             "usd_per_month": round(planned.usd_per_month, 2),
             "usd_per_camera_month": round(planned.usd_per_camera_month, 2),
             "nodes": [{"instance_type": type_, "purchase": how, "count": n} for (type_, how), n in planned.nodes.items()],
+            "policies": [
+                {
+                    "model": each.model,
+                    "policy": each.policy,
+                    "recall": _rounded(each.recall.value, 4),
+                    "recall_low": _rounded(each.recall.low, 4),
+                    "inferences_per_frame": _rounded(each.inferences_per_frame.value),
+                }
+                for each in plan.policies
+            ],
             "groups": [
                 {
                     "model": each.model,
@@ -128,6 +138,17 @@ def verdict_object(promise: Promise, live: Live, verdict: Verdict, tolerance: fl
             "cameras": live_cameras(live),
             "analysed_fps": round(sum(stream.fps for stream in live.streams), 2),
             "nodes": None if live.nodes is None else [asdict(node) for node in live.nodes],
+            "policies": [
+                {
+                    "model": each.model,
+                    "policies": dict(each.policies),
+                    "recall": _rounded(each.recall, 4),
+                    "audited": round(each.audited),
+                    "overloaded": each.overloaded,
+                    "inferences_per_frame": _rounded(each.inferences_per_frame),
+                }
+                for each in live.kept
+            ],
             "groups": [
                 {
                     "model": group.model,
@@ -230,5 +251,5 @@ def _refit(promise: Promise, live: Live, plan: Path, out: Path) -> list[dict[str
     return done
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
+def _rounded(value: float | None, digits: int = 3) -> float | None:
+    return None if value is None else round(value, digits)

@@ -23,6 +23,11 @@ def print_verdict(said: Mapping[str, Any]) -> None:
     table.add_row("streams", str(said["streams"]["planned"]), str(said["streams"]["live"]))
     table.add_row(f"p{objective['percentile']:g} of all frames (ms)", _ms(predicted["p_all_ms"]), _ms(live["p_all_ms"]))
     table.add_row("frames dropped", _share(predicted["groups"]), f"{objective['drop_rate']:.2%}")
+    for each in live["policies"]:
+        counted = [one for one in predicted["policies"] if one["model"] == each["model"]]
+        recalls = ", ".join(f"{one['recall']:.3f} ({one['policy']})" for one in counted) or "full frames"
+        recall = "unknown" if each["recall"] is None else f"{each['recall']:.3f}"
+        table.add_row(f"recall of {each['model']}", recalls, f"{recall} ({', '.join(each['policies'])})")
     table.add_row("$ per camera and month", _usd(predicted["usd_per_camera_month"]), _usd(live["usd_per_camera_month"]))
     stdout().print(table)
     for group in live["groups"]:

@@ -61,8 +61,6 @@ def source_variables(template: str) -> tuple[str, ...]:
 
 def _of_camera(camera: CameraSpec, declared: Fleet) -> Iterator[str]:
     template = camera.watched.template
-    if camera.masks:
-        yield f"camera {camera.name}: masks do not reach pods yet; remove them, or run this camera with `camslice run`."
     if not _REMOTE.match(template) and not template.startswith("${"):
         yield (
             f"camera {camera.name}: no pod can see {camera.watched.redacted}; a camera in a cluster is an rtsp://, http(s):// "

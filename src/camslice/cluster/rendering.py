@@ -150,6 +150,8 @@ def _camera(camera: CameraSpec, fleet: FleetObject) -> CameraObject:
         further["decode"] = camera.decode.value
     if camera.decoder is not Decoder.SOFTWARE:
         further["decoder"] = camera.decoder.value
+    if camera.masks:
+        further["masks"] = [[list(corner) for corner in mask] for mask in camera.masks]
     return CameraObject(
         name=camera.name,
         uid="",

@@ -24,7 +24,7 @@ from camslice.fleet.types import Objective, StreamFormat, Topology
 Manifest = dict[str, Any]
 _Kind = TypeVar("_Kind", bound=Keys)
 _LONGEST_OBJECT_NAME = 63
-_FURTHER = ("loop", "playback_fps", "freshness", "decode", "decoder")
+_FURTHER = ("loop", "playback_fps", "freshness", "decode", "decoder", "masks")
 """Of a camera: what a fleet file calls the same, and a pod gets only where it is not as by default."""
 
 
@@ -78,7 +78,7 @@ def camera_of(manifest: Mapping[str, Any]) -> CameraObject:
         generation=metadata.get("generation", 0),
         secret=None if keys.secret_ref is None else keys.secret_ref.name,
         stream=_format(keys.stream),
-        keys={key: value for key in _FURTHER if (value := getattr(keys, key)) != CameraSpecKeys.model_fields[key].default},
+        keys=_further(keys),
         placement={each["model"]: (each.get("shard", ""), int(each.get("epoch", 0))) for each in placed},
     )
 
@@ -174,6 +174,12 @@ def _read(kind: type[_Kind], manifest: Mapping[str, Any]) -> _Kind:
 def _model(keys: FleetModelKeys) -> ModelObject:
     given = keys.model_dump(exclude_unset=True, exclude={"name", "sha256"}, mode="json")
     return ModelObject(keys.name, given, keys.sha256)
+
+
+def _further(keys: CameraSpecKeys) -> Manifest:
+    given = keys.model_dump(include=set(_FURTHER), mode="json")
+    fields = CameraSpecKeys.model_fields
+    return {key: given[key] for key in _FURTHER if given[key] != fields[key].get_default(call_default_factory=True)}
 
 
 def _shape(keys: ShapeKeys) -> NodeShape:

@@ -13,7 +13,21 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from camslice.fleet.policy import LADDER, PolicyName
 from camslice.fleet.spec_evaluated import EvaluatedKeys
 from camslice.fleet.spec_planning import CameraObjectiveKeys, PlanningKeys, StreamKeys
-from camslice.fleet.spec_values import NUMBER, Allowed, Keys, Name, Positive, Share, Side, Text, or_else, pair, url_alone
+from camslice.fleet.spec_values import (
+    MOST_MASKS,
+    NUMBER,
+    Allowed,
+    Keys,
+    Mask,
+    Name,
+    Positive,
+    Share,
+    Side,
+    Text,
+    or_else,
+    pair,
+    url_alone,
+)
 
 
 class ObjectiveKeys(Keys):
@@ -248,9 +262,9 @@ class CameraKeys(Keys):
         Allowed("software, auto, cuda or vaapi"),
     ] = "software"
     masks: Annotated[
-        list[Annotated[list[tuple[Share, Share]], Field(min_length=3, max_length=100)]],
+        list[Mask],
         Field(
-            max_length=32,
+            max_length=MOST_MASKS,
             description="Polygons in which motion is no news, such as a tree: corners [x, y] as shares of width and height.",
         ),
         Allowed("a list of polygons, such as [[[0, 0], [0.3, 0], [0.3, 1], [0, 1]]]"),

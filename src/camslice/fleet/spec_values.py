@@ -47,9 +47,14 @@ def number(value: object) -> float:
 
 
 def pair(value: object) -> object:
-    """One size stands for a square; a list is what YAML has for a pair."""
+    """One size stands for a square."""
     if isinstance(value, int) and not isinstance(value, bool):
         return (value, value)
+    return as_tuple(value)
+
+
+def as_tuple(value: object) -> object:
+    """A list is what YAML has for a tuple."""
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -81,6 +86,12 @@ NUMBER = BeforeValidator(number)
 
 Positive = Annotated[float, Field(gt=0), NUMBER]
 Share = Annotated[float, Field(ge=0, le=1), NUMBER]
+MOST_MASKS = 32
+Mask = Annotated[
+    list[Annotated[tuple[Share, Share], BeforeValidator(as_tuple)]],
+    Field(min_length=3, max_length=100),
+]
+"""A polygon: its corners (x, y) as shares of width and height."""
 Name = Annotated[str, Field(pattern=NAME_PATTERN), Allowed(NAME_RULE)]
 Text = Annotated[str, Field(min_length=1), AfterValidator(plain), Allowed("text")]
 Side = Annotated[int, Field(multiple_of=32, ge=32, le=4096)]

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from camslice.cluster.manifest_yaml import manifest_text
+from camslice.cluster.names import FLEET_FILE
 from camslice.cluster.objects import WeightsFrom
+from camslice.cluster.pods import preview
 from camslice.cluster.rendering import Rendered, RenderSettings, rendered
-from camslice.cluster.wire import camera_of, fleet_of
+from camslice.cluster.wire import camera_of, fleet_manifest, fleet_of
 from camslice.fleet.types import Fleet, Topology
 from camslice.plan.plan import PlannedNode
 from tests.unit.cluster import made_plan as made
@@ -48,6 +50,18 @@ def test_pods_get_the_substream_and_how_it_is_decoded() -> None:
     assert found.cameras[0].source == "rtsp://${CAM_USER}:${CAM_PASSWORD}@10.20.0.7/2"
     assert found.cameras[0].keys == {"decode": "all", "decoder": "cuda"}
     assert "open-sesame" not in yaml.safe_dump(found.objects)
+
+
+def test_masks_reach_the_pod_that_analyses_the_camera() -> None:
+    text = made.FLEET.replace("{name:", "{masks: [[[0, 0], [0.3, 0], [0.3, 1]]], name:").replace("COUNT", "2")
+    text = text.replace("rtsp://${CAM_USER}:${CAM_PASSWORD}@10.20.0.7/1", "scene://people")
+    found = render(made.parse_fleet(text, made.Path("/fleets"), {}, "fleet.yaml"), made.node(Topology.SLICED, 2))
+    cameras = [camera_of(each) for each in found.objects if each["kind"] == "Camera"]
+    configs = [each["data"] for each in preview(fleet_of(fleet_manifest(found.fleet)), cameras) if each["kind"] == "ConfigMap"]
+    fleets = [made.parse_fleet(data[FLEET_FILE], made.Path("/"), {}, FLEET_FILE) for data in configs]
+    there = sorted((camera for each in fleets for camera in each.cameras), key=lambda camera: camera.name)
+    assert [each.name for each in there] == ["gate-1", "gate-2"]
+    assert {each.masks for each in there} == {(((0.0, 0.0), (0.3, 0.0), (0.3, 1.0)),)}
 
 
 def test_the_store_is_read_from_a_secret() -> None:

@@ -64,6 +64,29 @@ def test_a_schema_finds_what_is_wrong() -> None:
     assert faults(fleet) == ["latencyMs", "topology"]
 
 
+@pytest.mark.parametrize(
+    ("masks", "wrong"),
+    [
+        ([], []),
+        ([[[0, 0], [0.3, 0], [0.3, 1]]], []),
+        ([[[0, 0], [0.3, 0]]], [0]),
+        ([[[0, 0], [0.3, 0], [0.3, 1.5]]], [1]),
+        ([[[0, 0], [0.3, 0], [-0.1, 1]]], [0]),
+        ([[[0, 0], [0.3, 0], [0.3]]], [2]),
+        ([[[0, 0], [0.3, 0], [0.3, 1, 1]]], [2]),
+        ([[[0, 0], [0.3, 0], ["a", 1]]], [0]),
+        ([[0, 0, 0.3]], [0, 1, 2]),
+        ([[[0, 0], [0.3, 0], [0.3, 1]]] * 33, ["masks"]),
+        ([[[0, 0]] * 101], [0]),
+    ],
+)
+def test_masks_are_polygons_within_the_picture(masks: list[Any], wrong: list[Any]) -> None:
+    found = rendered(PLANS["sliced"], made.declared(20), made.CATALOGUE, RenderSettings("street"))
+    camera = next(each for each in found.objects if each["kind"] == "Camera")
+    camera["spec"]["masks"] = masks
+    assert faults(camera) == [str(each) for each in wrong]
+
+
 def faults(manifest: dict[str, Any]) -> list[str]:
     """The keys at which an object does not fit its definition. OpenAPI 3.0 writes bounds as draft 4 of JSON Schema does; what
     stands nowhere in it is a fault, as with the API server's strict validation."""

@@ -70,7 +70,13 @@ def test_a_fleet_survives_the_way_to_the_cluster_and_back(fleet: FleetObject) ->
         secret=some.sampled_from([None, "gate"]),
         stream=some.sampled_from([None, HD]),
         keys=some.sampled_from(
-            [{}, {"freshness": "latest"}, {"playback_fps": 12.5, "loop": False}, {"decode": "all", "decoder": "cuda"}]
+            [
+                {},
+                {"freshness": "latest"},
+                {"playback_fps": 12.5, "loop": False},
+                {"decode": "all", "decoder": "cuda"},
+                {"masks": [[[0.0, 0.0], [0.25, 0.0], [0.25, 1.0]], [[0.5, 0.5], [1.0, 0.5], [1.0, 1.0], [0.5, 1.0]]]},
+            ]
         ),
     )
 )
@@ -91,6 +97,21 @@ def test_what_is_wrong_with_an_object_is_told_with_its_name_and_key() -> None:
     manifest["spec"]["playbackFps"] = "fast"
     with pytest.raises(ClusterError, match=r"Camera gate: spec.playbackFps: .*not a number.*"):
         camera_of(manifest)
+
+
+@pytest.mark.parametrize("masks", [[[[0, 0], [1, 0]]], [[[0, 0], [1, 0], [1, 1.5]]], [[[0, 0], [1, 0], [1, 1, 1]]]])
+def test_a_mask_that_is_no_polygon_within_the_picture_is_told_with_its_place(masks: list[object]) -> None:
+    manifest = camera_manifest(CameraObject("gate", "", "street", "rtsp://10.0.0.7/1", 5.0, ("people",)))
+    manifest["spec"]["masks"] = masks
+    with pytest.raises(ClusterError, match=r"Camera gate: spec\.masks\.0.*; correct the object\."):
+        camera_of(manifest)
+
+
+def test_a_camera_without_masks_says_nothing_of_them() -> None:
+    manifest = camera_manifest(CameraObject("gate", "", "street", "rtsp://10.0.0.7/1", 5.0, ("people",)))
+    assert "masks" not in manifest["spec"]
+    manifest["spec"]["masks"] = []
+    assert camera_of(manifest).keys == {}
 
 
 def test_names_that_differ_stay_apart_in_a_cluster() -> None:

@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from camslice.cluster.client import Cluster
 from camslice.cluster.operator.operate import Operator, OperatorSettings
 from camslice.cluster.operator.page import metrics_text
-from camslice.fleet.accounting import Fate
+from camslice.fleet.accounting import Fate, Looked
+from camslice.stream.watching.steward import PolicyState
 from camslice.video.camera_state import CameraState
 from camslice.web.cluster import metrics as cluster_metrics
 from camslice.web.metrics import render
@@ -31,7 +32,9 @@ OF_THE_SCRAPE = {"namespace", "pod", "fleet", "shard", "shape"}
 
 def told() -> dict[str, set[str]]:
     """Every series that camslice tells, with its labels: of a camera pod, of the page of a cluster, of the operator."""
-    status = FakeFleet(["gate"]).status()
+    fleet = FakeFleet(["gate"])
+    fleet.policy = PolicyState("regions", "recall 0.990 leaves room", 0.98, 40, False, 1)
+    status = fleet.status()
     facts = ClusterFacts("shop", "yard", (Condition("Ready", True, "", "", False),), 20.0, 1, 1, 0)
     pages = [
         render(replace(status, dropped_results={"store: full": 1}))[0],
@@ -72,9 +75,15 @@ def expressions() -> Iterator[tuple[str, str]]:
             yield panel["title"], target["expr"]
 
 
+def kept_labels(expression: str) -> set[str]:
+    """What an expression sums by."""
+    (by,) = set(re.findall(r"\bby \(([^)]*)\)", expression))
+    return set(by.split(", "))
+
+
 @pytest.mark.parametrize(("where", "expression"), list(expressions()))
 def test_every_series_asked_for_is_told_with_the_labels_asked_for(where: str, expression: str) -> None:
-    known = told() | {rule["record"]: {"namespace", "fleet"} for rule in rules() if "record" in rule}
+    known = told() | {rule["record"]: kept_labels(rule["expr"]) for rule in rules() if "record" in rule}
     asked = re.findall(r"(camslice[a-z0-9_:]*)(?:\{([^}]*)\})?", expression)
     assert asked, f"{where} asks for nothing of ours"
     for name, matchers in asked:
@@ -87,11 +96,12 @@ def test_values_of_labels_asked_for_are_ones_that_there_are() -> None:
     allowed = {
         "state": {state.value for state in (*CameraState, *PlacementState)},
         "fate": {fate.value for fate in Fate},
+        "policy": {looked.value for looked in Looked},
         "stage": {"total"},
         "type": {"Ready", "WithinObjective", "Degraded", "Infeasible", "NoCapacity"},
     }
     for where, expression in expressions():
-        for label, values in re.findall(r'\b(state|fate|stage|type)\s*[=!]~?\s*"([^"]+)"', expression):
+        for label, values in re.findall(r'\b(state|fate|policy|stage|type)\s*[=!]~?\s*"([^"]+)"', expression):
             assert set(values.split("|")) <= allowed[label], f"{where}: {label}={values}"
 
 
@@ -138,6 +148,10 @@ def test_the_dashboard_shows_what_matters() -> None:
         "What became of the frames",
         "$ per camera and month",
         "Accelerator time by pod",
+        "Recall against the objective",
+        "Policies in force, by pods",
+        "Inferences per frame",
+        "Frames that were not analysed in full",
     } <= titles
 
 

@@ -115,6 +115,11 @@ def test_a_fleet_may_have_no_cameras_yet() -> None:
     assert parsed("models: {people: {weights: yolox-nano}}\ncameras: []\n").cameras == ()
 
 
+def test_masks_are_polygons_in_shares_of_the_picture() -> None:
+    fleet = parsed(with_camera("name: yard, source: a.mp4, fps: 1, model: people, masks: [[[0, 0], [0.3, 0], [0.3, 1]]]"))
+    assert fleet.camera("yard").masks == (((0.0, 0.0), (0.3, 0.0), (0.3, 1.0)),)
+
+
 def test_a_store_may_be_a_plain_url() -> None:
     assert parsed(SMALL + "store: postgresql://db/events\n").store == Store("postgresql://db/events", 30.0, 4096.0)
 
@@ -150,6 +155,18 @@ WRONG = [
     (with_camera("name: a, source: b, fsp: 1, fps: 1, model: people"), ["fleet.yaml:5: cameras[1].fsp", "did you mean fps?"]),
     (with_camera("name: a, source: b, fps: -5, model: people"), ["fleet.yaml:5: cameras[1].fps: -5 is not allowed", "above 0"]),
     (with_camera("name: a, source: b, fps: 241, model: people"), ["cameras[1].fps: 241 is not", "at most 240"]),
+    (
+        with_camera("name: a, source: b, fps: 1, model: people, masks: [[[0, 0], [1, 0]]]"),
+        ["cameras[1].masks[0]: a list is not allowed; write a list of polygons"],
+    ),
+    (
+        with_camera("name: a, source: b, fps: 1, model: people, masks: [[[0, 0], [1, 0], [1, 1.5]]]"),
+        ["cameras[1].masks[0][2][1]: 1.5 is not allowed; write a list of polygons"],
+    ),
+    (
+        with_camera("name: a, source: b, fps: 1, model: people, masks: [[[0, 0], [1, 0], [1]]]"),
+        ["cameras[1].masks[0][2]"],
+    ),
     (with_camera("name: a, source: b, fps: yes, model: people"), ["cameras[1].fps: true is not allowed"]),
     (with_camera("name: a, source: b, fps: .nan, model: people"), ["cameras[1].fps: NaN is not allowed"]),
     (with_camera("name: a, source: b, fps: .inf, model: people"), ["cameras[1].fps: Infinity is not allowed"]),

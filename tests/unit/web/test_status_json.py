@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from camslice.cluster.operator.reports import report_of
 from camslice.fleet.accounting import FrameCounts
 from camslice.fleet.types import Objective
 from camslice.stream.model_work import ModelWork, PolicyChange
@@ -112,6 +114,8 @@ def test_what_is_looked_at_and_what_that_keeps_is_told() -> None:
         "changes": 1,
     }
     assert status["policy_changes"][0]["after"] == "regions"
+    assert fleet.policy is not None
+    assert report_of(status, 0.0).policies == {"people": replace(fleet.policy, recall=0.9877)}, "what the operator reads of it"
 
 
 def test_a_recall_that_rests_on_too_little_is_not_told_and_breaks_nothing() -> None:

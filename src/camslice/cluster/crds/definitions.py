@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from camslice.cluster.crds.keys import CameraSpecKeys, FleetSpecKeys
+from camslice.cluster.crds.keys import MOST_MODELS, CameraSpecKeys, FleetSpecKeys
 from camslice.cluster.crds.structural import structural
 from camslice.cluster.names import CAMERA_KIND, CAMERA_PLURAL, FLEET_KIND, FLEET_PLURAL, GROUP, VERSION
 
@@ -69,6 +69,27 @@ def _fleets() -> dict[str, Any]:
             "pods": _integer("Camera pods."),
             "nodes": _integer("Nodes with camera pods."),
             "p95Ms": _number("95th percentile over all frames due in the last minute, ms."),
+            "recall": _number("Share of the detections of full frames that is kept, as audited: of the worst model."),
+            "policies": {
+                "type": "array",
+                "maxItems": MOST_MODELS,
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["model"],
+                "items": {
+                    "type": "object",
+                    "required": ["model"],
+                    "properties": {
+                        "model": _text("The model."),
+                        "policy": _text("How much of each frame is analysed: the cheapest that is in force in a pod."),
+                        "reason": _text("Why, in a sentence."),
+                        "recall": _number("What is kept over the audited frames of all pods; absent while those are too few."),
+                        "overloaded": {
+                            "type": "boolean",
+                            "description": "Whether a pod looks at less than the recall allows, for want of room.",
+                        },
+                    },
+                },
+            },
             "usdPerCameraMonth": _number("The plan's dollars over the live cameras."),
             "moves": _integer("Streams that were moved since the fleet exists."),
             "rollouts": {
@@ -111,6 +132,7 @@ def _fleets() -> dict[str, Any]:
             ("Live", "integer", ".status.live"),
             ("Refused", "integer", ".status.refused"),
             ("P95 ms", "number", ".status.p95Ms"),
+            ("Recall", "number", ".status.recall"),
             ("USD per camera", "number", ".status.usdPerCameraMonth"),
             ("Ready", "string", ".status.conditions[?(@.type=='Ready')].status"),
             ("Within objective", "string", ".status.conditions[?(@.type=='WithinObjective')].status"),

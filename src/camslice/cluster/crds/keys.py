@@ -13,7 +13,7 @@ from pydantic import Field
 from camslice.fleet.policy import PolicyName
 from camslice.fleet.spec_keys import CameraKeys, ModelKeys, NetworkKeys, ObjectiveKeys
 from camslice.fleet.spec_planning import StreamKeys
-from camslice.fleet.spec_values import NUMBER, Allowed, Keys, Name, Text
+from camslice.fleet.spec_values import MOST_MASKS, NUMBER, Allowed, Keys, Mask, Name, Text
 
 _Count = Annotated[int, Field(ge=0, le=100_000), Allowed("a whole number from 0 to 100000")]
 _Size = Annotated[float, Field(ge=0), NUMBER, Allowed("a number of at least 0")]
@@ -155,6 +155,7 @@ class CameraSpecKeys(Keys):
     freshness: Annotated[Literal["all", "latest"], _as_in_a_fleet_file("freshness")] = "all"
     decode: Annotated[Literal["needed", "all", "key_frames"], _as_in_a_fleet_file("decode")] = "needed"
     decoder: Annotated[Literal["software", "auto", "cuda", "vaapi"], _as_in_a_fleet_file("decoder")] = "software"
+    masks: Annotated[list[Mask], Field(max_length=MOST_MASKS), _as_in_a_fleet_file("masks")] = Field(default_factory=list)
 
 
 def shared_keys() -> frozenset[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from camslice.cluster.objects import CameraObject
 from camslice.cluster.operator.decide import Decision
+from camslice.cluster.operator.kept import Kept, kept_of, lowest, not_known, too_little
 from camslice.cluster.operator.records import Record, stream_status
 from camslice.cluster.operator.reports import PodReport
 from camslice.cluster.operator.values import Fault, FleetView, SeenPod
@@ -115,6 +116,7 @@ def fleet_status(
     p95 = _worst(reports, "p95_ms")
     usd = None if fleet.usd_per_month is None or not live else fleet.usd_per_month / live
     before = view.status
+    kept = kept_of(reports.values(), fleet.objective.recall, before.get("policies") or ())
     status: Status = {
         "observedGeneration": fleet.generation,
         "cameras": len(cameras) + len(view.faults),
@@ -125,8 +127,12 @@ def fleet_status(
         "nodes": len({pod.node for pod in view.pods.values() if pod.node is not None}),
         "moves": int(before.get("moves") or 0) + decision.moved,
         "rollouts": [dict(each) for _, each in sorted(decision.rollouts.items())],
-        "conditions": conditions(view, counted, reports, now_s),
+        "conditions": conditions(view, counted, reports, kept, now_s),
     }
+    if kept:
+        status["policies"] = [each.status() for each in kept]
+    if (recall := lowest(kept)) is not None:
+        status["recall"] = recall
     if p95 is not None:
         status["p95Ms"] = _steady(before.get("p95Ms"), round(p95, 1))
     if usd is not None:
@@ -134,12 +140,14 @@ def fleet_status(
     return status
 
 
-def conditions(view: FleetView, counted: Counted, reports: Mapping[str, PodReport], now_s: float) -> list[Status]:
+def conditions(
+    view: FleetView, counted: Counted, reports: Mapping[str, PodReport], kept: Sequence[Kept], now_s: float
+) -> list[Status]:
     """Each of the CameraFleet's conditions; a time changes only with its status."""
     total = sum(counted.states.values()) + len(view.faults)
     refused = counted.of("refused") + len(view.faults)
     placed = total - refused
-    late = _missing_objective(view, reports)
+    missed = _missing_objective(view, reports) or too_little(kept, view.fleet.objective.recall)
     measured = any(told.frames for report in reports.values() for told in report.streams.values())
     pending = [
         pod
@@ -152,9 +160,9 @@ def conditions(view: FleetView, counted: Counted, reports: Mapping[str, PodRepor
         ),
         _condition(
             "WithinObjective",
-            late is None if measured else None,
+            missed is None if measured else None,
             "Measured" if measured else "NotMeasured",
-            late or "",
+            missed or not_known(kept),
         ),
         _condition(
             "Degraded",

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from camslice.cluster.verify.buckets import Buckets
 from camslice.cluster.verify.causes import LatePart, cause_of_latency, cause_of_stage
-from camslice.cluster.verify.figures import Frames, Group, Live, LiveNode, Planned, Predicted
+from camslice.cluster.verify.figures import Drift, Frames, Group, Live, LiveNode, Planned, Predicted
+from camslice.cluster.verify.looking import looked_at, recall_of
 from camslice.fleet.stages import STAGES
 from camslice.fleet.types import Objective
 
@@ -25,24 +26,16 @@ _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
-    """Something that is worse than planned by more than the tolerance."""
-
-    what: str
-    plan: float | int | str | None
-    live: float | int | str | None
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
-    """`objective_met`: by what is live, dollars included where they are known. `p_all_ms` None: infinite, or no frame."""
+    """`objective_met`: by what is live, dollars and recall included where they are known. `p_all_ms` None: infinite, or no
+    frame."""
 
     objective_met: bool
     p_all_ms: float | None
     drop_rate: float
     usd_per_month: float | None
     usd_per_camera_month: float | None
+    recall: float | None
     drift: tuple[Drift, ...]
 
     @property
@@ -60,6 +53,8 @@ def compare(planned: Planned, live: Live, objective: Objective, tolerance: float
     in_time = p_all_ms is not None and p_all_ms <= objective.latency_ms and frames.drop_rate <= objective.drop_rate
     budget = objective.usd_per_camera_month
     affordable = budget is None or usd_per_camera is None or usd_per_camera <= budget * (1 + 1e-9)
+    recall = recall_of(live)
+    enough = recall is None or recall >= objective.recall
     drift = [
         *_streams(planned, live),
         *_states(live),
@@ -68,9 +63,11 @@ def compare(planned: Planned, live: Live, objective: Objective, tolerance: float
         *_nodes(planned, live),
         *_latencies(planned, live, objective, tolerance),
         *_drops(planned, live, objective),
+        *looked_at(planned, live, tolerance),
         *_dollars(planned, live, usd_per_camera, tolerance),
     ]
-    return Verdict(in_time and affordable, p_all_ms, frames.drop_rate, usd, usd_per_camera, tuple(drift))
+    met = in_time and affordable and enough
+    return Verdict(met, p_all_ms, frames.drop_rate, usd, usd_per_camera, recall, tuple(drift))
 
 
 def dollars(planned: Planned, live: Live) -> tuple[float | None, float | None]:
@@ -143,6 +140,8 @@ def _rates(planned: Planned, live: Live, tolerance: float) -> Iterator[Drift]:
         if not due:
             continue
         frames = sum((group.frames for group in live.groups if group.model == model), Frames())
+        if any(planned.policies.get(model, {}).values()):  # that they need no analysis was planned
+            analysed += (frames.gated + frames.predicted) / live.seconds
         if analysed > due * (1 + tolerance):
             cause = "cameras are analysed more often than planned: `fps` was raised; plan again"
             yield Drift(f"frames per second of {model}", round(due, 2), round(analysed, 2), cause)

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from camslice.cluster.verify.buckets import Buckets
+from camslice.fleet.policy import FULL
 from camslice.fleet.types import StreamFormat, Topology
+from camslice.plan.plan import PlannedPolicy
+from camslice.stream.watching.recall import FEWEST_FRAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,37 @@ class LiveStream:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """How much of one model's frames is looked at, and what that keeps. `policies`: how many pods (or processes) have each in
+    force, and `reasons` why, as far as they say. `recall`: over the audited frames of all of them, None while those are too
+    few. `overloaded`: somewhere less is looked at than the recall allows. `inferences_per_frame`: of all that were due."""
+
+    model: str
+    policies: Mapping[str, int]
+    recall: float | None
+    audited: float
+    overloaded: bool
+    inferences_per_frame: float | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def measured(
+        cls,
+        model: str,
+        policies: Mapping[str, int],
+        recalls: float,
+        audited: float,
+        *,
+        overloaded: bool,
+        inferences_per_frame: float | None = None,
+        reasons: Mapping[str, str] | None = None,
+    ) -> Kept:
+        """`recalls`: the sum of each pod's recall times the frames that it audited."""
+        recall = 1.0 if set(policies) == {FULL.name} else recalls / audited if audited >= FEWEST_FRAMES else None
+        return cls(model, policies, recall, audited, overloaded, inferences_per_frame, reasons or {})
+
+
+@dataclass(frozen=True, slots=True)
 class LiveNode:
     """A node that carries the fleet. `usd_per_hour` None: no price is known. `shape` as labelled."""
 
@@ -74,7 +108,7 @@ class LiveNode:
 class Live:
     """What was found. `seconds`: how long the window is. `states`: cameras by state; `nodes` None: nobody could be asked.
 
-    `usd_per_camera_month` as the fleet itself says it, where no nodes are known."""
+    `usd_per_camera_month` as the fleet itself says it, where no nodes are known. `kept`: models that have a policy."""
 
     source: str
     seconds: float
@@ -84,6 +118,17 @@ class Live:
     nodes: tuple[LiveNode, ...] | None = None
     usd_per_camera_month: float | None = None
     remarks: tuple[str, ...] = ()
+    kept: tuple[Kept, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Something that is worse than planned by more than the tolerance."""
+
+    what: str
+    plan: float | int | str | None
+    live: float | int | str | None
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +155,8 @@ class Predicted:
 class Planned:
     """A whole plan, for the comparison. `streams`: CAMERA/MODEL to (fps, format). `nodes`: how many by type and purchase.
 
-    `other_usd_per_month`: what it counts besides nodes. `profiles`: the machine of each model's profile, for sentences."""
+    `other_usd_per_month`: what it counts besides nodes. `profiles`: the machine of each model's profile, for sentences.
+    `policies`: by model and name what was measured of those it rests on, None for full frames."""
 
     streams: Mapping[str, tuple[float, StreamFormat]]
     groups: tuple[Predicted, ...]
@@ -121,3 +167,4 @@ class Planned:
     hours_per_month: float
     cameras: int
     profiles: Mapping[str, str] = field(default_factory=dict)
+    policies: Mapping[str, Mapping[str, PlannedPolicy | None]] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -13,11 +13,13 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 from camslice.cluster.verify.buckets import Buckets
-from camslice.cluster.verify.figures import Frames, Group, Live, LiveStream
+from camslice.cluster.verify.figures import Frames, Group, Kept, Live, LiveStream
 from camslice.fleet.errors import ClusterError
+from camslice.fleet.policy import LADDER
 from camslice.fleet.secrets import redact_address
 
 _TIMEOUT_S = 30.0
+_POLICIES = frozenset(policy.name for policy in LADDER)
 _DROPPED = ("superseded", "stale", "failed")
 Sample = tuple[Mapping[str, str], float]
 
@@ -49,6 +51,7 @@ def read_live(url: str, fleet: str, window_s: float, match: str | None, token: s
         f"max by (camera, model) (avg_over_time(camslice_camera_analysed_frames_per_second{selected}{window})"
         f" and camslice_camera_analysed_frames_per_second{selected})"
     )
+    kept = tuple(_kept(server, selected, window, captured))
     states = server.ask(f"sum by (state) (camslice_cameras{selected})")
     groups = tuple(_groups(bins, sums, fates, captured))
     if not groups:
@@ -65,6 +68,7 @@ def read_live(url: str, fleet: str, window_s: float, match: str | None, token: s
         states={labels["state"]: round(value) for labels, value in states if value},
         usd_per_camera_month=usd[0][1] if usd else None,
         remarks=tuple(remarks),
+        kept=kept,
     )
 
 
@@ -127,6 +131,36 @@ def _groups(bins: list[Sample], sums: list[Sample], fates: list[Sample], capture
         )
         if stages or dropped > 0.0:
             yield Group(key[0], key[1] or None, counted, stages)
+
+
+def _kept(server: Prometheus, selected: str, window: str, captured: list[Sample]) -> Iterator[Kept]:
+    """Of each model with a policy, as it is now; inferences over the window."""
+
+    def by_model(query: str) -> dict[str, float]:
+        return {labels["model"]: value for labels, value in server.ask(query)}
+
+    in_force: dict[str, dict[str, int]] = defaultdict(dict)
+    for labels, value in server.ask(f"count by (model, policy) (camslice_policy_info{selected})"):
+        if labels["policy"] in _POLICIES:
+            in_force[labels["model"]][labels["policy"]] = round(value)
+    if not in_force:
+        return
+    audited = by_model(f"sum by (model) (camslice_recall_audited_frames{selected})")
+    recalls = by_model(f"sum by (model) (camslice_recall_ratio{selected} * camslice_recall_audited_frames{selected})")
+    overloaded = by_model(f"max by (model) (camslice_policy_overloaded{selected})")
+    inferences = by_model(f"sum by (model) (increase(camslice_inferences_total{selected}{window}))")
+    due: Counter[str] = Counter()
+    for labels, value in captured:
+        due[labels.get("model", "")] += value  # type: ignore[assignment] # increases are not whole
+    for model, policies in sorted(in_force.items()):
+        yield Kept.measured(
+            model,
+            policies,
+            recalls.get(model, 0.0),
+            audited.get(model, 0.0),
+            overloaded=overloaded.get(model, 0.0) > 0.0,
+            inferences_per_frame=inferences[model] / due[model] if model in inferences and due[model] else None,
+        )
 
 
 def _key(labels: Mapping[str, str]) -> tuple[str, str]:
