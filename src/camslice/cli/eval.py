@@ -42,8 +42,9 @@ def evaluate(
     into: Annotated[
         Path | None,
         typer.Option(
-            help="with --policy: a profile of this machine that takes up what was measured, for plans",
-            metavar="PROFILE",
+            help="with --policy: what takes up what was measured: a profile of this machine, for plans, or a fleet file, for "
+            "running it",
+            metavar="FILE",
             show_default=False,
         ),
     ] = None,

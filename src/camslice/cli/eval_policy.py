@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from camslice.cli.eval_into import add_policies, profile_to_add_to
+from camslice.cli.eval_into_fleet import ENDINGS, add_evaluated, fleet_to_add_to
 from camslice.cli.eval_plot import check_ending, draw_frontier
 from camslice.cli.fetching import FetchBars, asking
 from camslice.cli.options import model_on_pictures
@@ -18,6 +19,7 @@ from camslice.fleet.secrets import Source
 from camslice.fleet.spec import load_fleet
 from camslice.fleet.types import HOURS_PER_MONTH, CameraSpec, Fleet, ModelSpec
 from camslice.measure.policy.evaluate import Evaluation, Judged, evaluate_policies
+from camslice.models.model import ModelInfo
 from camslice.models.resolve import resolve
 
 _DEFAULT_MODEL = "yolox-nano"
@@ -58,14 +60,14 @@ def evaluate_policy(asked: Asked, licences: Sequence[str], *, as_json: bool) -> 
     if frames * asked.cameras > _MOST_FRAMES:
         raise CamsliceError(f"--seconds {asked.seconds:g}: that is {frames * asked.cameras} frames; ask for less.")
     info = resolve(spec, accept=asking(licences), progress=FetchBars())
-    profile = None if asked.into is None else profile_to_add_to(asked.into, info)
+    add = None if asked.into is None else _adding(asked.into, info, spec, clips)
     cameras = max(asked.cameras, len(clips))
     with progress(f"{len(policies)} policies on {cameras} cameras", frames * cameras) as advance:
         evaluation = evaluate_policies(info, spec, policies, clips, cameras, frames, advance)
     if asked.plot is not None:
         draw_frontier(evaluation, asked.plot)
-    if asked.into is not None and profile is not None:
-        add_policies(asked.into, profile, evaluation, clips)
+    if add is not None:
+        add(evaluation)
     usd_per_hour = None if fleet is None or fleet.machine is None else fleet.machine.usd_per_hour
     said = [_said(judged, evaluation.fps, usd_per_hour) for judged in evaluation.policies]
     if as_json:
@@ -73,6 +75,15 @@ def evaluate_policy(asked: Asked, licences: Sequence[str], *, as_json: bool) -> 
         print_json(_json(evaluation, said, by_name, None if fleet is None else fleet.objective.recall))
         return
     _print_table(evaluation, said)
+
+
+def _adding(into: Path, info: ModelInfo, spec: ModelSpec, clips: Sequence[CameraSpec]) -> Callable[[Evaluation], None]:
+    """Writes what was measured into a fleet file or a profile. Raises CamsliceError, before anything is measured."""
+    if into.suffix in ENDINGS:
+        fleet = fleet_to_add_to(into, spec)
+        return lambda evaluation: add_evaluated(into, fleet, spec.name, evaluation)
+    profile = profile_to_add_to(into, info)
+    return lambda evaluation: add_policies(into, profile, evaluation, clips)
 
 
 def _policies(asked: Asked, fleet: Fleet | None) -> list[Policy]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -10,10 +9,10 @@ from pathlib import Path
 
 import typer
 
+from camslice.cli.edited_fleet import edit_fleet
 from camslice.cli.output import print_json, progress, stderr, stdout
-from camslice.fleet.errors import CamsliceError, FleetError, SourceError
-from camslice.fleet.secret_files import variables
-from camslice.fleet.spec import load_fleet, parse_fleet
+from camslice.fleet.errors import SourceError
+from camslice.fleet.spec import load_fleet
 from camslice.fleet.spec_edit import same_but_streams, stream_text, with_streams
 from camslice.fleet.types import CameraSpec, Fleet, StreamFormat
 
@@ -69,20 +68,10 @@ def _what_is_opened(camera: CameraSpec) -> tuple[str, float, float | None]:
 def _write(path: Path, fleet: Fleet, found: Sequence[Probed]) -> tuple[str, ...]:
     """Edit the file and say which cameras got a stream. Raises FleetError if the file cannot be edited safely."""
     streams = {each.camera.name: each.stream for each in found if each.stream is not None}
-    raw = path.read_bytes()
-    text = raw.decode("utf-8-sig")
-    marker = raw[:3] if raw.startswith(b"\xef\xbb\xbf") else b""
-    try:
-        edited = with_streams(text, _by_entry(text, path, streams))
-        after = parse_fleet(edited, path.parent.resolve(), variables(), str(path))
-    except (ValueError, CamsliceError):
-        after = None
-    if after is None or not same_but_streams(fleet, after):
-        raise FleetError(f"{path}: its cameras are written in a way that cannot be edited safely; paste the lines yourself.")
-    changed = tuple(new.name for old, new in zip(fleet.cameras, after.cameras, strict=True) if old.stream != new.stream)
-    if changed:
-        _replace(path, marker + edited.encode("utf-8"))
-    return changed
+    after = edit_fleet(
+        path, fleet, lambda text: with_streams(text, _by_entry(text, path, streams)), same_but_streams, "its cameras are"
+    )
+    return tuple(new.name for old, new in zip(fleet.cameras, after.cameras, strict=True) if old.stream != new.stream)
 
 
 def _by_entry(text: str, path: Path, streams: Mapping[str, StreamFormat]) -> dict[int, StreamFormat]:
@@ -93,20 +82,6 @@ def _by_entry(text: str, path: Path, streams: Mapping[str, StreamFormat]) -> dic
     entries = data["cameras"] if isinstance(data, dict) else []
     names = {index: f"{entry['name']}-1" if entry.get("count") else entry["name"] for index, entry in enumerate(entries)}
     return {index: streams[name] for index, name in names.items() if name in streams}
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a new file in the old one's place at once, so that nobody reads half of it."""
-    target = path.resolve()
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.chmod(target.stat().st_mode & 0o7777)
-        beside.replace(target)
-    except OSError as error:
-        raise FleetError(f"{path}: it cannot be written ({error.strerror}); paste the lines yourself.") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _object(each: Probed) -> dict[str, object]:

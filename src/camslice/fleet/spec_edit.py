@@ -1,16 +1,17 @@
-"""A fleet file with `stream` filled in where cameras lack it, and every other character as it was.
+"""A fleet file with what was measured filled in (cameras' `stream`, models' `evaluated`), and every other character as it was.
 
 The place is found by the marks of YAML's own parser. Whether the edit did what it should is not taken for granted: the caller
-compares what the file says before and after (`same_but_streams`).
+compares what the file says before and after (`same_but_streams`, `same_but_evaluated`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import yaml
 
+from camslice.fleet.policy import Evaluated
 from camslice.fleet.types import Fleet, StreamFormat
 
 
@@ -27,10 +28,29 @@ def with_streams(text: str, streams: Mapping[int, StreamFormat]) -> str:
 
     Raises ValueError where the place cannot be found.
     """
-    inserted = [_insertion(text, entry, streams[index]) for index, entry in _entries(text) if index in streams]
-    for place, words in sorted((each for each in inserted if each is not None), reverse=True):
+    lacking = [(index, entry) for index, entry in _entries(text) if index in streams and _value(entry, "stream") is None]
+    inserted = [_insertion(text, entry, f"stream: {stream_text(streams[index])}") for index, entry in lacking]
+    for place, words in sorted(inserted, reverse=True):
         text = text[:place] + words + text[place:]
     return text
+
+
+def with_evaluated(text: str, model: str, evaluated: Sequence[Evaluated]) -> str:
+    """`text` of a fleet file with these as what was evaluated of the model, instead of what the file says of that.
+
+    Raises ValueError where the place cannot be found.
+    """
+    entry = _value(_value(yaml.compose(text, Loader=yaml.SafeLoader), "models"), model)
+    if not isinstance(entry, yaml.MappingNode):
+        raise ValueError("no such model")
+    words = f"[{', '.join(_evaluated_text(each) for each in evaluated)}]"
+    before = _value(entry, "evaluated")
+    if before is None:
+        place, inserted = _insertion(text, entry, f"evaluated: {words}")
+        return text[:place] + inserted + text[place:]
+    if not isinstance(before, yaml.SequenceNode) or not before.flow_style:
+        raise ValueError("its list is not in brackets")
+    return text[: before.start_mark.index] + words + text[before.end_mark.index :]
 
 
 def same_but_streams(before: Fleet, after: Fleet) -> bool:
@@ -41,21 +61,39 @@ def same_but_streams(before: Fleet, after: Fleet) -> bool:
     return next(bare) == next(bare)
 
 
+def same_but_evaluated(before: Fleet, after: Fleet) -> bool:
+    """Whether two fleets are equal in all but what was evaluated of their models."""
+    bare = (
+        replace(fleet, models={name: replace(model, evaluated=()) for name, model in fleet.models.items()})
+        for fleet in (before, after)
+    )
+    return next(bare) == next(bare)
+
+
+def _evaluated_text(each: Evaluated) -> str:
+    return (
+        f"{{policy: {each.policy}, recall: {_number(each.recall)}, low: {_number(each.low)}, cost: {_number(each.cost)}, "
+        f"frames: {each.frames}}}"
+    )
+
+
 def _entries(text: str) -> list[tuple[int, yaml.MappingNode]]:
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
-        if key.value == "cameras" and isinstance(value, yaml.SequenceNode):
-            return [(index, entry) for index, entry in enumerate(value.value) if isinstance(entry, yaml.MappingNode)]
-    raise ValueError("no list of cameras")
+    cameras = _value(yaml.compose(text, Loader=yaml.SafeLoader), "cameras")
+    if not isinstance(cameras, yaml.SequenceNode):
+        raise ValueError("no list of cameras")
+    return [(index, entry) for index, entry in enumerate(cameras.value) if isinstance(entry, yaml.MappingNode)]
 
 
-def _insertion(text: str, entry: yaml.MappingNode, stream: StreamFormat) -> tuple[int, str] | None:
-    """Where to insert what; None if there is a stream already."""
-    if any(key.value == "stream" for key, _ in entry.value):
-        return None
+def _value(node: object, key: str) -> yaml.Node | None:
+    """What stands at a key of a mapping."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    return next((value for name, value in pairs if name.value == key), None)
+
+
+def _insertion(text: str, entry: yaml.MappingNode, words: str) -> tuple[int, str]:
+    """Where to insert what, to add `words` to the mapping."""
     if not entry.value:
         raise ValueError("an empty entry")
-    words = f"stream: {stream_text(stream)}"
     if entry.flow_style:
         return entry.value[-1][1].end_mark.index, f", {words}"
     first_key, first_value = entry.value[0]

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from camslice.fleet.policy import Evaluated
 from camslice.fleet.spec import parse_fleet
-from camslice.fleet.spec_edit import same_but_streams, stream_text, with_streams
+from camslice.fleet.spec_edit import same_but_evaluated, same_but_streams, stream_text, with_evaluated, with_streams
 from camslice.fleet.types import Fleet, StreamFormat
 
 HD = StreamFormat(1920, 1080, 25.0, "h264", 4000.0)
@@ -91,3 +92,47 @@ def test_what_is_written_reads_as_what_was_found(stream: StreamFormat, flow: boo
         else "  - name: a\n    source: b\n    fps: 5\n    model: people\n"
     )
     assert parsed(with_streams(HEAD + entry, {0: stream})).cameras[0].stream == stream
+
+
+REGIONS = Evaluated("regions", 0.984, 0.978, 0.4512, 240)
+CARRY = Evaluated("carry-1", 1.0, 1.0, 0.4, 240)
+WORDS = "[{policy: regions, recall: 0.984, low: 0.978, cost: 0.4512, frames: 240}]"
+CAMERAS = "cameras: []\n"
+
+
+@pytest.mark.parametrize(
+    ("models", "expected"),
+    [
+        ("models: {people: {weights: yolox-nano}}  # c\n", "models: {people: {weights: yolox-nano, EVALUATED}}  # c\n"),
+        ("models:\n  people:\n    weights: a  # b\n", "models:\n  people:\n    weights: a  # b\n    EVALUATED\n"),
+        (
+            "models:\n  cars: {weights: b}\n  people:\n    weights: a\n    classes: [person]\n",
+            "models:\n  cars: {weights: b}\n  people:\n    weights: a\n    EVALUATED\n    classes: [person]\n",
+        ),
+        (
+            "models:\n  people:\n    evaluated:\n      [{policy: careful, recall: 1, cost: 1,\n       frames: 3}]\n"
+            "    weights: a\n",
+            "models:\n  people:\n    evaluated:\n      WORDS\n    weights: a\n",
+        ),
+    ],
+)
+def test_an_evaluation_lands_in_its_model_and_nothing_else_changes(models: str, expected: str) -> None:
+    before = models + CAMERAS
+    after = with_evaluated(before, "people", [REGIONS])
+    assert after == expected.replace("EVALUATED", f"evaluated: {WORDS}").replace("WORDS", WORDS) + CAMERAS
+    assert parsed(after).models["people"].evaluated == (REGIONS,)
+    assert same_but_evaluated(parsed(before), parsed(after))
+    assert with_evaluated(after, "people", [REGIONS]) == after
+    assert parsed(with_evaluated(after, "people", [CARRY, REGIONS])).models["people"].evaluated == (CARRY, REGIONS)
+
+
+@pytest.mark.parametrize(
+    ("models", "why"),
+    [
+        ("models: {cars: {weights: a}}\n", "no such model"),
+        ("models:\n  people:\n    weights: a\n    evaluated:\n    - {policy: regions}\n", "in brackets"),
+    ],
+)
+def test_an_evaluation_that_finds_no_place_is_an_error(models: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        with_evaluated(models + CAMERAS, "people", [REGIONS])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -40,6 +40,8 @@ SMALL = (Region(0, 0, 16, 16),)
 UNPACKABLE = (Region(0, 0, 30, 30), Region(34, 0, 30, 30))
 """No more than a canvas by area, and yet more than one can hold."""
 FULL_FRAME = (Look.FULL, Look.FULL, ())
+PASSING = (Look.CARRIED, Look.CARRIED, ())
+"""Without so much as a look by the gate."""
 GATED, CARRIED = (Look.GATED, Look.GATED, ()), (Look.CARRIED, Look.CARRIED, ())
 IN_REGIONS = (Look.REGIONS, Look.REGIONS, SMALL)
 AUDITED = (Look.FULL, Look.REGIONS, SMALL)
@@ -56,6 +58,7 @@ class ScriptedAttention(Attention):
         self.seen: list[tuple[int, Detections, Detections]] = []
         self.given_up: list[int] = []
         self.decided = 0
+        self.knows_nothing = False
 
     def decide(self, row: int, sight: Sight, at_s: float, size: tuple[int, int], scale: float) -> Decision:
         look, policy_look, regions = self.next
@@ -63,6 +66,12 @@ class ScriptedAttention(Attention):
         none = np.zeros(0, np.bool_)
         glance = Glance(1, regions, Detections.none(), none, none, np.zeros(0, np.int32))
         return Decision(1, look, policy_look, glance, at_s, size, sight, sight.cells)
+
+    def looks(self, row: int) -> bool:
+        return self.next != PASSING
+
+    def skip(self, row: int, at_s: float, size: tuple[int, int]) -> Decision | None:
+        return None if self.knows_nothing else self.decide(row, STILL, at_s, size, 1.0)
 
     def passed(self) -> None:
         pass
@@ -133,6 +142,16 @@ class Bench:
 
     def _decode(self, outputs: object, index: int) -> Detections:
         return self.answers.get(index, Detections.none())
+
+    def pass_by(self, row: int = 0, *, captured_ms_ago: float = 0.0) -> bool:
+        """A frame that the gate did not see; returns whether it should have."""
+        self.attention.next = PASSING
+        frame = a_frame(self.clock, self.sequence)
+        frame = replace(frame, stamp=replace(frame.stamp, captured_ns=frame.stamp.captured_ns - round(captured_ms_ago * 1e6)))
+        should = self.scheduler.looks(row, frame.stamp.captured_ns)
+        self.scheduler.offer(row, frame, 1, NEVER, None)
+        self.sequence += 1
+        return should
 
     def offer(self, wanted: Wanted = IN_REGIONS, row: int = 0, *, broken: bool = False, colour: YuvColour | None = None) -> int:
         self.attention.next = wanted
@@ -600,3 +619,28 @@ class Life(RuleBasedStateMachine):
 
 Life.TestCase.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
 TestLife = Life.TestCase
+
+
+def test_a_frame_that_is_not_looked_at_has_its_boxes_carried_on() -> None:
+    bench = Bench()
+    assert not bench.pass_by()
+    assert bench.counts() == FrameCounts(captured=1, predicted=1)
+    assert [record.look for record in bench.inbox.take()] == [Look.CARRIED]
+
+
+def test_a_frame_that_comes_too_late_is_stale_and_nobody_looks_at_it() -> None:
+    bench = Bench(latency_ms=100.0)
+    bench.attention.next = IN_REGIONS
+    assert bench.scheduler.looks(0, bench.clock())
+    assert not bench.scheduler.looks(0, bench.clock() - 101_000_000)
+    bench.pass_by(captured_ms_ago=101)
+    assert bench.counts() == FrameCounts(captured=1, stale=1)
+    assert bench.attention.given_up == [0]
+    assert bench.attention.decided == 0
+
+
+def test_a_frame_that_passes_when_nothing_is_known_yet_is_lost() -> None:
+    bench = Bench()
+    bench.attention.knows_nothing = True
+    bench.pass_by()
+    assert bench.counts() == FrameCounts(captured=1, stale=1)

@@ -44,7 +44,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`precision` is the model's own arithmetic, `frames` how many were judged, of `cameras`, each at `fps`.
+    """`precision` is the model's own arithmetic and `device` its engine's; `frames` were judged, of `cameras`, each at `fps`.
 
     `moving_share`: of the picture, in which the gate saw something move, on average over frames that it understood.
     `detections_per_frame` are those of the full-precision model on full frames.
@@ -52,6 +52,7 @@ class Evaluation:
 
     model: str
     precision: str
+    device: str
     cameras: int
     frames: int
     fps: float
@@ -122,7 +123,8 @@ def _evaluate(
     fps = played[0].fps
     judged = tuple(_judged(trial, count, before_ms, inference_ms, fps) for trial in trials)
     share = float(np.mean(moving)) if moving else 1.0
-    return Evaluation(info.name, looker.info.precision, len(played), count, fps, gate_ms, share, wanted / count, judged)
+    told = looker.info
+    return Evaluation(info.name, told.precision, told.device, len(played), count, fps, gate_ms, share, wanted / count, judged)
 
 
 def _look(gate: Gate, frame: Due) -> Sight:

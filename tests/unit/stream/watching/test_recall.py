@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from camslice.fleet.policy import Evaluated
 from camslice.stream.watching.recall import FEWEST_FRAMES, Recall
 
 
@@ -72,3 +73,32 @@ def test_old_frames_leave_and_another_policy_begins_anew() -> None:
     recall.forget()
     assert recall.frames == 0
     assert recall.value is None
+
+
+def test_an_evaluation_speaks_before_anything_was_audited() -> None:
+    assert Recall(prior=Evaluated("regions", 0.90, 0.88, 0.5, 240)).probability_below(0.97) == 1.0
+    assert Recall(prior=Evaluated("regions", 0.99, 0.985, 0.5, 240)).probability_below(0.97) == 0.0
+
+
+def test_an_evaluation_that_is_not_sure_is_not_taken_for_sure() -> None:
+    doubtful = Recall(prior=Evaluated("regions", 0.975, 0.95, 0.5, 20)).probability_below(0.97)
+    assert doubtful is not None
+    assert 0.1 < doubtful < 0.9
+
+
+def test_what_is_seen_soon_counts_for_more_than_what_an_evaluation_said() -> None:
+    recall = Recall(prior=Evaluated("regions", 0.99, 0.985, 0.5, 5000))
+    for _ in range(20):
+        recall.note(4, 5)
+    low = recall.probability_below(0.97)
+    assert low is not None
+    assert low > 0.9
+    assert recall.value == 0.8, "what was measured is not mixed with what was known before"
+
+
+def test_another_policy_has_an_evaluation_of_its_own() -> None:
+    recall = Recall(prior=Evaluated("regions", 0.99, 0.985, 0.5, 240))
+    recall.forget(Evaluated("carry-3", 0.80, 0.78, 0.3, 240))
+    assert recall.probability_below(0.97) == 1.0
+    recall.forget()
+    assert recall.probability_below(0.97) is None

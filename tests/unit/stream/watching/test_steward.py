@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camslice.fleet.policy import FULL, LADDER, policy_named, rung_of
+from camslice.fleet.policy import FULL, LADDER, Evaluated, policy_named, rung_of
 from camslice.fleet.types import Objective, Pace
 from camslice.stream.watching.steward import Steward, steward_of
 
@@ -216,3 +216,74 @@ def test_under_any_load_it_never_goes_down_or_up_faster_than_its_pauses(loads: l
 def test_nobody_watches_where_full_frames_are_asked_for(recall: float, policy: str, pace: Pace, expected: str | None) -> None:
     steward = steward_of(Objective(latency_ms=500, recall=recall), policy, pace)
     assert (None if steward is None else steward.policy.name) == expected
+
+
+def an_evaluated(*known: Evaluated, policy: str = "auto", objective: float = 0.97) -> Steward:
+    steward = steward_of(Objective(LATENCY_MS, drop_rate=0.01, recall=objective), policy, Pace.LIVE, known)
+    assert steward is not None
+    return steward
+
+
+CAREFUL = Evaluated("careful", 0.990, 0.985, 0.60, 240)
+REGIONS = Evaluated("regions", 0.985, 0.978, 0.45, 240)
+CARRY_1 = Evaluated("carry-1", 0.976, 0.969, 0.40, 240)
+CARRY_2 = Evaluated("carry-2", 0.950, 0.940, 0.35, 240)
+
+
+def test_a_fleet_begins_with_the_cheapest_policy_that_surely_keeps_enough_on_its_clips() -> None:
+    steward = an_evaluated(CAREFUL, REGIONS, CARRY_1, CARRY_2)
+    assert steward.policy == policy_named("regions")
+    assert "0.985" in steward.state().reason
+
+
+def test_a_fleet_begins_in_full_where_even_the_most_careful_policy_keeps_too_little_on_its_clips() -> None:
+    steward = an_evaluated(Evaluated("careful", 0.93, 0.92, 0.7, 240))
+    assert steward.policy == FULL
+
+
+def test_what_an_evaluation_did_not_reach_is_begun_with_as_without_one() -> None:
+    assert an_evaluated(CARRY_2).policy == policy_named("careful")
+
+
+def test_a_policy_that_keeps_too_little_on_the_clips_is_not_tried_for_the_recalls_sake() -> None:
+    steward = an_evaluated(CAREFUL, REGIONS, CARRY_1, CARRY_2)
+    assert audits(steward, 2000, 1.0) < 2000
+    assert steward.policy == policy_named("carry-1")  # it may keep enough, and now it is seen to
+    assert audits(steward, 2000, 1.0, begin_s=2000 * AUDIT_S) == 2000
+
+
+def test_under_overload_a_policy_of_poor_value_is_passed_over_and_the_price_is_said() -> None:
+    poor = Evaluated("regions", 0.970, 0.960, 0.65, 240)
+    steward = an_evaluated(CAREFUL, poor, CARRY_1, policy="careful")
+    frames(steward, 0, 1.5, dropped=0.2)
+    assert steward.policy == policy_named("carry-1")
+    assert "0.976 for 0.40" in steward.state().reason
+
+
+def test_a_declared_policy_is_in_force_whatever_was_evaluated() -> None:
+    assert an_evaluated(Evaluated("carry-3", 0.5, 0.4, 0.9, 240), CAREFUL, policy="carry-3").policy == policy_named("carry-3")
+
+
+def test_frames_that_were_due_before_a_relief_do_not_speak_for_another() -> None:
+    steward = a_steward("careful")
+    now_s = frames(steward, 0, 1.0, dropped=0.2)
+    assert steward.policy == policy_named("regions")
+    now_s = frames(steward, now_s, LATENCY_MS / 1000 - 0.1, dropped=0.9)
+    frames(steward, now_s + 0.2, 3)
+    assert steward.policy == policy_named("regions")
+
+
+def test_a_heavy_overload_takes_two_rungs_at_once() -> None:
+    steward = a_steward("careful")
+    frames(steward, 0, 1.0, dropped=0.6)
+    assert steward.policy == LADDER[3]
+
+
+def test_the_machine_is_strained_while_it_loses_frames_and_while_it_does_with_less() -> None:
+    steward = a_steward("careful")
+    assert not steward.strained(0.0)
+    steward.ended(dropped=True, total_ms=0.0, now_s=1.0)
+    assert steward.strained(1.5)
+    assert not steward.strained(10.0)
+    now_s = frames(steward, 10, 3, dropped=0.3)
+    assert steward.strained(now_s + 5)

@@ -268,3 +268,68 @@ def _clipped(boxes: list[tuple[float, float, float, float]], regions: tuple[Regi
     ]
     count = len(parts)
     return Detections(np.array(parts, np.float32).reshape(-1, 4), np.full(count, 0.9, np.float32), np.zeros(count, np.int32))
+
+
+def test_at_a_third_of_the_rate_two_of_three_frames_pass_without_a_look_and_things_go_on_as_they_went() -> None:
+    scene = Scene(replace(policy_named("third-rate"), carry=0))
+    assert not scene.watch.skips(), "nothing is known yet"
+    left = 40.0
+
+    def box() -> tuple[float, float, float, float]:
+        return left, 40.0, left + 30, 110.0
+
+    skipped = 0
+    for number in range(30):
+        before, left = box(), left + 4
+        scene.at_s += STEP_S
+        if scene.watch.skips():
+            decision = scene.watch.skip(scene.at_s, (WIDTH, HEIGHT))
+            assert decision is not None
+            assert decision.look is Look.CARRIED
+            assert decision.glance is not None
+            skipped += 1
+            if number > 9:
+                np.testing.assert_allclose(decision.glance.expected.boxes, [box()], atol=2)
+                assert decision.glance.expected.carried.all()
+        else:
+            scene.at_s -= STEP_S
+            scene.frame([box()], cells_of(before, box()))
+    assert skipped >= 18
+
+
+def test_an_audit_of_a_frame_that_would_have_passed_is_held_against_what_would_have_been_told() -> None:
+    scene = Scene(policy_named("half-rate"))
+    scene.settle([(40.0, 40.0, 70.0, 110.0)])
+    while not scene.watch.skips():
+        scene.frame([(40.0, 40.0, 70.0, 110.0)], cells_of())
+    moving = cells_of((40.0, 40.0, 80.0, 110.0))
+    decision = scene.watch.decide(Sight(moving), scene.at_s + STEP_S, (WIDTH, HEIGHT), 1.0, audit=True)
+    assert decision.look is Look.FULL
+    assert decision.policy_look is Look.CARRIED
+    assert decision.audited
+    assert decision.glance is not None
+    assert decision.glance.regions == ()
+
+
+def test_a_dropped_frame_has_no_more_looked_at_than_it_was_to_show() -> None:
+    scene = Scene(policy_named("carry-2"))
+    near, far = (40.0, 40.0, 70.0, 110.0), (200.0, 40.0, 230.0, 110.0)
+    scene.settle([near, far])
+    lost = scene.decide(cells_of(near))
+    scene.watch.lost(lost)
+    decision = scene.decide(cells_of(near))
+    assert decision.glance is not None
+    assert all(region.x + region.width < 200 for region in decision.glance.regions)
+
+
+def test_a_strained_machine_does_not_ask_for_the_next_frame_in_full_when_it_lost_one() -> None:
+    scene = Scene(policy_named("regions"))
+    scene.settle([])
+    moving = (40.0, 40.0, 70.0, 110.0)
+    while (decision := scene.decide(cells_of(moving))).look is not Look.FULL:
+        scene.look(decision, [moving])
+    scene.watch.strained = True
+    scene.watch.lost(decision)
+    looks = [scene.frame([moving], cells_of(moving))[0].look for _ in range(8)]
+    assert looks[0] is Look.REGIONS
+    assert looks.count(Look.FULL) == 1, "it is made up for, some frames later"
