@@ -28,7 +28,7 @@ from camslice.models.resolve import resolve
 from camslice.stream.watching.look import Look
 from camslice.video.picture import AvPicture
 
-CAMERAS = 4
+CAMERAS = 12
 _DRAWS = 400
 
 

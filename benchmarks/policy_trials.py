@@ -33,7 +33,7 @@ from camslice.models.model import ModelInfo
 from camslice.stream.results import FrameResult
 from camslice.stream.supervisor import Supervisor, spread_phase
 
-STAGGER_S = 6.0
+STAGGER_S = 8.0
 SETTLE_S = 6.0
 """A camera begins with more full frames than it needs later on, until it knows its scene."""
 RECALL = 0.97

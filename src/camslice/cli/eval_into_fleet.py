@@ -33,9 +33,7 @@ def add_evaluated(path: Path, fleet: Fleet, model: str, evaluation: Evaluation) 
     """Write the file anew, with these policies instead of earlier evaluations of the same ones. Raises CamsliceError."""
     measured = {each.policy: each for each in _evaluated(evaluation)}
     if not measured:
-        raise CamsliceError(
-            f"--into {path}: no policy was judged on anything that the model finds; give other clips."
-        )
+        raise CamsliceError(f"--into {path}: no policy was judged on anything that the model finds; give other clips.")
     known = {each.policy: each for each in fleet.models[model].evaluated} | measured
     values = [known[policy.name] for policy in LADDER if policy.name in known]
     edit_fleet(path, fleet, lambda text: with_evaluated(text, model, values), same_but_evaluated, "its models are")

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 from camslice.engine.protocol import Batch, InferenceTimes, Outputs
@@ -459,24 +460,37 @@ class Scheduler:
         error: Exception | None,
     ) -> None:
         self._batches.end(batch)
+        try:
+            with nullcontext() if self._attention is None else TURN:
+                self._answer(model, sheet, stamps, outputs, times, error)
+        finally:
+            batch.release()
+
+    def _answer(
+        self,
+        model: LoadedModel,
+        sheet: Sheet,
+        stamps: tuple[int, int],
+        outputs: Outputs,
+        times: InferenceTimes,
+        error: Exception | None,
+    ) -> None:
+        """Give every frame of a batch that came back its detections and its fate."""
         if error is None:
             try:
                 sheet.answer([model.decode(outputs, index) for index in range(len(sheet.slots))])
             except Exception as decoding_error:  # noqa: BLE001 (counted and logged by _fail)
                 error = decoding_error
         finished_ns = self._clock_ns()
-        try:
-            if error is None:
-                done = self._answered(sheet)
-                for request in done:
-                    detections = self._seen(model, request, finished_ns)
-                    self._outbox.put(analysed_record(request, detections, model.number, stamps, times, finished_ns))
-                    self._ledger.ended(request.row, request.handle, Fate.ANALYSED, by_regions=not request.whole)
-                self._note_success(len(sheet.slots), done, times, finished_ns - stamps[0])
-            else:
-                self._fail(model, sheet.requests, error)
-        finally:
-            batch.release()
+        if error is not None:
+            self._fail(model, sheet.requests, error)
+            return
+        done = self._answered(sheet)
+        for request in done:
+            detections = self._seen(model, request, finished_ns)
+            self._outbox.put(analysed_record(request, detections, model.number, stamps, times, finished_ns))
+            self._ledger.ended(request.row, request.handle, Fate.ANALYSED, by_regions=not request.whole)
+        self._note_success(len(sheet.slots), done, times, finished_ns - stamps[0])
 
     def _answered(self, sheet: Sheet) -> list[Request]:
         """The requests that have all their answers now: no other batch has parts of them any more."""

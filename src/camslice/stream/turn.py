@@ -1,4 +1,4 @@
-"""Whose turn it is to look at what moves: one thread of the process at a time.
+"""Whose turn it is to work on what frames show: one thread of the process at a time.
 
 The gate and the watch are a hundred short steps of NumPy and OpenCV per frame, each of which gives the interpreter's lock back
 and asks for it again. Among the threads of 32 cameras that convoy took more than the work: with the processor saturated 6 % of

@@ -19,6 +19,7 @@ from camslice.stream.topologies.remote import Remote
 from camslice.stream.topologies.sharing import Sharing, Threads
 from camslice.stream.topologies.sliced import Sliced
 from camslice.stream.topologies.workers import workers_for
+from camslice.stream.watching.steward import steward_of
 
 _SEVERAL = 2
 _ON_GPU = ("cuda", "tensorrt", "gpu")
@@ -55,7 +56,9 @@ def chosen_workers(fleet: Fleet) -> int:
         case Topology.REMOTE:  # as many worker pods as cores, but no more than cameras
             return min(len(fleet.cameras), math.ceil(cores))
         case Topology.POOLED:
-            return workers_for(fleet.cameras, fleet.pace, cores) if len(_gpus(fleet)) < _SEVERAL else 0
+            in_regions = steward_of(fleet.objective, fleet.policy, fleet.pace) is not None
+            several = len(_gpus(fleet)) >= _SEVERAL
+            return 0 if several else workers_for(fleet.cameras, fleet.pace, cores, in_regions=in_regions)
     return 0
 
 

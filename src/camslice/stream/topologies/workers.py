@@ -15,9 +15,15 @@ FRAMES_PER_S_OF_ONE_PROCESS = 1000.0
 """What one process carries without losing anything to its lock: measured (benchmarks/workers.py) with a model that is nearly
 free, one process on two cores passed 1,300 frames/s, where decoding used both cores up, and workers did not do better.
 """
+_TWO = 2
+"""One worker has one lock, as one process has."""
+FRAMES_PER_S_IN_REGIONS = 120.0
+"""The same where the gate and the watch look at every frame: measured (docs/design/processes.md), one process on two cores
+carried 160 frames/s, fell behind at 180 with a quarter of the processor idle, and two carried 200.
+"""
 
 
-def workers_for(cameras: Sequence[CameraSpec], pace: Pace, cores: float) -> int:
+def workers_for(cameras: Sequence[CameraSpec], pace: Pace, cores: float, *, in_regions: bool = False) -> int:
     """Processes that are worth while for these cameras, 0 for none beside the engine's. At most one per core.
 
     Where cameras go as fast as they can (pace other than `live`) the engine sets the rate, and the fleet does not tell it.
@@ -25,6 +31,7 @@ def workers_for(cameras: Sequence[CameraSpec], pace: Pace, cores: float) -> int:
     if pace is not Pace.LIVE:
         return 0
     frames_per_s = sum(camera.fps * len(camera.models) for camera in cameras)
-    if frames_per_s <= FRAMES_PER_S_OF_ONE_PROCESS:
+    of_one = FRAMES_PER_S_IN_REGIONS if in_regions else FRAMES_PER_S_OF_ONE_PROCESS
+    if frames_per_s <= of_one or (in_regions and cores < _TWO):
         return 0
-    return min(math.ceil(frames_per_s / FRAMES_PER_S_OF_ONE_PROCESS), max(1, math.floor(cores)))
+    return min(math.ceil(frames_per_s / of_one), max(1, math.floor(cores)))
