@@ -32,6 +32,8 @@ class _Stream(TypedDict):
     detections: Mapping[str, int]
     fps: float
     age_ms: float | None
+    accelerator_ms: float
+    usd_per_month_by_use: float | None
 
 
 class _Policy(TypedDict):
@@ -107,9 +109,13 @@ def _streams_table(streams: Sequence[_Stream]) -> Table:
     """A row per stream; of many, those with the most drops."""
     several_models = len({stream["model"] for stream in streams}) > 1
     some_missed = any(stream["frames"]["missed"] for stream in streams)
+    used_ms = sum(stream["accelerator_ms"] for stream in streams)
+    told = used_ms > 0 and len(streams) > 1
+    told_usd = told and any(stream["usd_per_month_by_use"] is not None for stream in streams)
     table = Table(title="streams", box=SIMPLE)
     table.add_column("camera", overflow="fold")
-    for name in ("captured", "analysed", "dropped", *(["missed"] if some_missed else []), "fps", "p95 ms"):
+    costs = [*(["device"] if told else []), *(["$/month"] if told_usd else [])]
+    for name in ("captured", "analysed", "dropped", *(["missed"] if some_missed else []), "fps", "p95 ms", *costs):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("seen")
     shown = sorted(streams, key=lambda stream: -stream["frames"]["drop_rate"])[:_MOST_ROWS]
@@ -123,6 +129,8 @@ def _streams_table(streams: Sequence[_Stream]) -> Table:
             *(f"{count:.0f}" for count in counts),
             f"{stream['fps']:.1f}",
             f"{total['p95']:.0f}" if total else "",
+            *([f"{stream['accelerator_ms'] / used_ms:.1%}"] if told else []),
+            *([f"{stream['usd_per_month_by_use'] or 0.0:.2f}"] if told_usd else []),
             ", ".join(f"{label} {count}" for label, count in seen),
         )
     if len(streams) > len(shown):

@@ -18,6 +18,7 @@ subtraction. One process writes at a time: the analysis process while it lives, 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import fields
 
 from camslice.fleet.accounting import Fate, FrameCounts
@@ -82,6 +83,14 @@ class Ledger:
             self._words[state + _INDEX["corrupt"]] += corrupt
             self._words[state + _INDEX["missed"]] += missed
             self._publish(row)
+
+    def used(self, accelerator_ns: Mapping[int, int]) -> None:
+        """Count device time, in ns by row. It stands outside the identity as well."""
+        with self._lock:
+            for row, time_ns in accelerator_ns.items():
+                state = self._begin(row)
+                self._words[state + _INDEX["accelerator_ns"]] += time_ns
+                self._publish(row)
 
     def fail_held(self, row: int) -> int:
         """The process that held this row's frames is dead: they are `failed`. Returns how many there were."""

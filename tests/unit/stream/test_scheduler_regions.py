@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from camslice.engine.protocol import InferenceTimes
-from camslice.fleet.accounting import FrameCounts
+from camslice.fleet.accounting import FrameCounts, total_of
 from camslice.fleet.errors import EngineAwayError, TooLateError
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.fleet.policy import LADDER
@@ -21,7 +22,7 @@ from camslice.stream.attention import Attention
 from camslice.stream.ledger import Ledger, ledger_bytes
 from camslice.stream.outbox import OUTBOX_BYTES, Inbox, Outbox
 from camslice.stream.previews import Previews, previews_bytes
-from camslice.stream.request import LoadedModel, Request
+from camslice.stream.request import LoadedModel, Part, Request
 from camslice.stream.scheduler import ERRORS_IN_A_ROW, Scheduler
 from camslice.stream.watching.look import Decision, Glance, Look
 from camslice.stream.watching.steward import Steward
@@ -148,10 +149,20 @@ class Bench:
         self.alarm.ring_if_due()
 
     def counts(self, row: int = 0) -> FrameCounts:
-        return self.ledger.read(row)
+        """Of frames."""
+        return replace(self.ledger.read(row), accelerator_ns=0)
+
+    def used_ns(self) -> list[int]:
+        return [self.ledger.read(row).accelerator_ns for row in range(ROWS)]
+
+    def parts_at_work(self) -> list[Part]:
+        """Put back, or at the device."""
+        sheets = [inspect.getclosurevars(batch.on_done).nonlocals["sheet"] for batch in self.engine.running if batch.on_done]
+        return [*self.scheduler._held, *(part for sheet in sheets for part in sheet.parts)]
 
     def at_work(self) -> int:
-        return sum(self.scheduler._at_work.values())
+        """Frames."""
+        return len({part.request for part in self.parts_at_work() if not part.request.over})
 
 
 def detections(*boxes: tuple[float, float, float, float]) -> Detections:
@@ -451,9 +462,10 @@ def test_a_camera_that_goes_gives_up_what_waits_and_what_was_put_back() -> None:
     bench = Bench(batches=1)
     bench.offer(AUDITED)  # its regions are put back: the batch has no room for them
     bench.offer(FULL_FRAME)
-    assert bench.scheduler.close(0, patience_s=0.0)
+    assert not bench.scheduler.close(0, patience_s=0.0)
     assert bench.counts() == FrameCounts(captured=2, failed=2)
     bench.engine.finish()
+    assert bench.scheduler.close(0, patience_s=0.0)
     assert bench.counts() == FrameCounts(captured=2, failed=2)
     bench.offer(FULL_FRAME, row=1)
     bench.engine.finish()
@@ -466,6 +478,42 @@ def test_a_camera_that_goes_while_its_frame_is_at_the_device_asks_again() -> Non
     assert not bench.scheduler.close(0, patience_s=0.0)
     bench.engine.finish()
     assert bench.scheduler.close(0, patience_s=0.0)
+
+
+def test_streams_share_the_time_of_their_canvas_by_what_they_take_of_it() -> None:
+    bench = Bench()
+    bench.offer((Look.REGIONS, Look.REGIONS, (Region(0, 0, 16, 16),)), row=0)
+    bench.offer((Look.REGIONS, Look.REGIONS, (Region(0, 0, 16, 16), Region(20, 0, 28, 16))), row=1)
+    bench.wait(50)
+    bench.clock.now_ns += 72_000
+    bench.engine.finish()
+    # 24 x 24, 24 x 24 and 36 x 24 square pixels, guard bands and all.
+    assert bench.used_ns() == [20_571, 51_429, 0]
+    assert bench.scheduler.busy_ns == 72_000
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), TooLateError("late"), EngineAwayError("away")])
+def test_the_time_of_a_device_that_failed_is_told_as_well(error: Exception) -> None:
+    bench = Bench(batches=1)
+    bench.offer(FULL_FRAME)
+    bench.clock.now_ns += 5_000
+    bench.engine.finish(error)
+    assert bench.used_ns() == [5_000, 0, 0]
+    assert bench.scheduler.busy_ns == 5_000
+
+
+def test_answers_that_nobody_can_read_took_their_time_all_the_same() -> None:
+    bench = Bench(batches=1)
+
+    def unreadable(outputs: object, index: int) -> Detections:
+        raise ValueError("what is this?")
+
+    bench.scheduler.use(LoadedModel(bench.engine, unreadable, number=0))
+    bench.offer(FULL_FRAME)
+    bench.clock.now_ns += 5_000
+    bench.engine.finish()
+    assert bench.counts() == FrameCounts(captured=1, failed=1)
+    assert bench.used_ns() == [5_000, 0, 0]
 
 
 def test_each_request_gets_what_lies_on_its_own_regions_in_pixels_of_its_own_picture() -> None:
@@ -503,6 +551,7 @@ class Life(RuleBasedStateMachine):
         self.max_batch = 1
         self.bench = Bench(batches=2, max_batch=1, depth=4)
         self.open = set(range(ROWS))
+        self.retired = FrameCounts()
         self.loaded = True
 
     @rule(row=st.integers(0, ROWS - 1), wanted=st.sampled_from(WANTED), broken=st.integers(0, 9), other=st.booleans())
@@ -528,6 +577,8 @@ class Life(RuleBasedStateMachine):
         elif self.bench.scheduler.close(row, patience_s=0.0):
             self.open.discard(row)
             assert self.bench.counts(row).in_flight == 0
+            self.retired += self.bench.ledger.read(row)
+            self.bench.ledger.reset(row)
 
     @rule(max_batch=st.integers(1, 3))
     def another_model_comes(self, max_batch: int) -> None:
@@ -548,7 +599,13 @@ class Life(RuleBasedStateMachine):
         counts = [self.bench.counts(row) for row in range(ROWS)]
         assert all(each.balanced for each in counts)
         assert sum(each.in_flight for each in counts) == len(self.bench.scheduler._queue) + self.bench.at_work()
-        assert all(each >= 0 for each in self.bench.scheduler._at_work.values())
+        parts = [part.request.row for part in self.bench.parts_at_work()]
+        assert self.bench.scheduler._at_work == {row: parts.count(row) for row in self.open}
+
+    @invariant()
+    def streams_used_all_of_the_device_time_and_one_that_is_gone_none_of_it(self) -> None:
+        assert self.retired.accelerator_ns + sum(self.bench.used_ns()) == self.bench.scheduler.busy_ns
+        assert all(self.bench.ledger.read(row) == FrameCounts() for row in range(ROWS) if row not in self.open)
 
     @invariant()
     def what_waits_for_company_waits_with_an_alarm_set(self) -> None:
@@ -582,7 +639,8 @@ class Life(RuleBasedStateMachine):
             assert counts.in_flight == 0
             assert counts.balanced
         known = len(self.bench.attention.given_up) + len(self.bench.attention.seen)
-        assert known == sum(c.captured - c.gated - c.predicted for c in map(self.bench.counts, range(ROWS)))
+        total = total_of([self.retired, *map(self.bench.counts, range(ROWS))])
+        assert known == total.captured - total.gated - total.predicted
 
 
 Life.TestCase.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
