@@ -25,13 +25,13 @@ from camslice.fleet.accounting import Fate, FrameCounts
 
 _COUNTERS = tuple(f.name for f in fields(FrameCounts) if f.name != "in_flight")
 _INDEX = {name: i for i, name in enumerate(_COUNTERS)}
-_HELD_WORDS = 8
+_HELD_WORDS = 16
 _FULL = (1 << 64) - 1
 _UNCHANGED = len(_COUNTERS) + _HELD_WORDS
 _STATE = _UNCHANGED + 1
 _ROW = 1 + 2 * _STATE
 MAX_HELD = 64 * _HELD_WORDS
-"""Frames of one stream that can be held at once; mailboxes and engines together stay far below."""
+"""Frames of one stream that can be held at once; mailboxes, engines and results that wait for their turn stay far below."""
 
 
 def ledger_bytes(rows: int) -> int:

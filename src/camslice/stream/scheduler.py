@@ -24,6 +24,7 @@ from camslice.fleet.service_time import ServiceTime
 from camslice.models.detections import Detections
 from camslice.stream.alarm import Alarm
 from camslice.stream.attention import Attention
+from camslice.stream.departures import Departures
 from camslice.stream.drawing import draw
 from camslice.stream.ledger import Ledger
 from camslice.stream.model_work import ModelWork
@@ -76,7 +77,7 @@ class Scheduler:
         self._clock_ns = clock_ns
         self._latency_ns = None if latency_ms is None else int(latency_ms * 1e6)
         self._ledger = ledger
-        self._outbox = outbox
+        self._departures = Departures(ledger, outbox, self._latency_ns, clock_ns)
         self._previews = previews
         self._on_stopped = on_stopped
         self._lock = threading.Lock()
@@ -148,6 +149,7 @@ class Scheduler:
         """Let a stream bring frames; at most `depth` of them wait."""
         with self._lock:
             self._queue.open(row, depth)
+            self._departures.open(row)
             if row not in self._at_work and self._attention is not None:
                 self._attention.open(row)
             self._at_work.setdefault(row, 0)
@@ -171,6 +173,7 @@ class Scheduler:
             if self._at_work[row]:
                 return False
             self._queue.close(row)
+            self._departures.close(row)
             del self._at_work[row], self._rooms[row]
             if self._attention is not None:
                 self._attention.close(row)
@@ -199,7 +202,7 @@ class Scheduler:
         request = Request(row, 0, generation, frame, region, gate_ns=gate_ns)
         self._decide(request, sight)
         with self._lock:
-            request.handle = self._ledger.captured(row)
+            request.handle = self._departures.enter(row, frame.stamp.captured_ns)
             if self._broken:
                 self._drop(request, Fate.FAILED)
                 return
@@ -235,10 +238,10 @@ class Scheduler:
             self._attention.passed()
         if decision.look is Look.GATED:
             still_at_s = request.frame.stamp.captured_at_s
-            self._ledger.ended(request.row, request.handle, Fate.GATED, unchanged_at_s=still_at_s)
+            self._departures.end(request.row, request.handle, Fate.GATED, still_at_s)
             return
-        self._outbox.put(carried_record(request, decision, model.number, self._clock_ns()))
-        self._ledger.ended(request.row, request.handle, Fate.PREDICTED)
+        now_ns = self._clock_ns()
+        self._departures.leave(request.handle, carried_record(request, decision, model.number, now_ns), now_ns)
 
     def _enter_queue(self, request: Request) -> None:
         self._waiting_area += request.area
@@ -250,7 +253,7 @@ class Scheduler:
 
     def _drop(self, request: Request, fate: Fate) -> None:
         request.over = True
-        self._ledger.ended(request.row, request.handle, fate)
+        self._departures.end(request.row, request.handle, fate)
         if self._attention is not None:
             self._attention.lost(request, late=fate is not Fate.FAILED)
         if self._closing:
@@ -431,8 +434,8 @@ class Scheduler:
                 done = self._answered(sheet)
                 for request in done:
                     detections = self._seen(model, request, finished_ns)
-                    self._outbox.put(analysed_record(request, detections, model.number, stamps, times, finished_ns))
-                    self._ledger.ended(request.row, request.handle, Fate.ANALYSED, by_regions=not request.whole)
+                    record = analysed_record(request, detections, model.number, stamps, times, finished_ns)
+                    self._departures.leave(request.handle, record, finished_ns)
                 self._note_success(sheet, finished_ns - stamps[0])
             else:
                 self._fail(model, sheet, error)

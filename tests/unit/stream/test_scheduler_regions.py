@@ -164,6 +164,10 @@ class Bench:
         """Frames."""
         return len({part.request for part in self.parts_at_work() if not part.request.over})
 
+    def ready(self) -> int:
+        """Results that only wait for those of earlier frames."""
+        return sum(line.ready for line in self.scheduler._departures._lines.values())
+
 
 def detections(*boxes: tuple[float, float, float, float]) -> Detections:
     count = len(boxes)
@@ -480,6 +484,48 @@ def test_a_camera_that_goes_while_its_frame_is_at_the_device_asks_again() -> Non
     assert bench.scheduler.close(0, patience_s=0.0)
 
 
+@pytest.mark.parametrize("ending", ["analysed", "failed", "stale", "superseded", "given up", "closed"])
+def test_a_frame_that_is_carried_on_leaves_behind_an_earlier_one_whatever_becomes_of_that(ending: str) -> None:
+    bench = Bench(depth=1)
+    first = bench.offer()
+    carried = bench.offer(CARRIED)
+    assert list(bench.inbox.take()) == []
+    match ending:
+        case "analysed" | "failed":
+            bench.wait(50)
+            bench.engine.finish(RuntimeError("no") if ending == "failed" else None)
+        case "stale":
+            bench.clock.now_ns += 10**9
+            bench.scheduler._pump()
+        case "superseded":
+            bench.offer()
+        case "given up":
+            bench.scheduler.give_up()
+        case _:
+            assert bench.scheduler.close(0, patience_s=0.0)
+    assert [record.sequence for record in bench.inbox.take()] == ([first, carried] if ending == "analysed" else [carried])
+    assert bench.counts().predicted == 1
+    assert bench.ready() == 0
+
+
+def test_a_stream_s_later_batch_may_end_first_and_its_result_leaves_last() -> None:
+    bench = Bench(batches=2)
+    sequences = [bench.offer(FULL_FRAME), bench.offer(FULL_FRAME)]
+    bench.engine.finish(which=1)
+    assert bench.counts() == FrameCounts(captured=2, in_flight=2)
+    assert not bench.scheduler.close(0, patience_s=0.0)
+    bench.engine.finish()
+    assert [record.sequence for record in bench.inbox.take()] == sequences
+    assert bench.scheduler.close(0, patience_s=0.0)
+
+
+def test_streams_do_not_wait_for_each_other() -> None:
+    bench = Bench()
+    bench.offer(row=0)
+    bench.offer(CARRIED, row=1)
+    assert [record.row for record in bench.inbox.take()] == [1]
+
+
 def test_streams_share_the_time_of_their_canvas_by_what_they_take_of_it() -> None:
     bench = Bench()
     bench.offer((Look.REGIONS, Look.REGIONS, (Region(0, 0, 16, 16),)), row=0)
@@ -552,6 +598,7 @@ class Life(RuleBasedStateMachine):
         self.bench = Bench(batches=2, max_batch=1, depth=4)
         self.open = set(range(ROWS))
         self.retired = FrameCounts()
+        self.newest = dict.fromkeys(range(ROWS), -1)
         self.loaded = True
 
     @rule(row=st.integers(0, ROWS - 1), wanted=st.sampled_from(WANTED), broken=st.integers(0, 9), other=st.booleans())
@@ -598,9 +645,21 @@ class Life(RuleBasedStateMachine):
     def every_frame_has_one_fate_or_is_held(self) -> None:
         counts = [self.bench.counts(row) for row in range(ROWS)]
         assert all(each.balanced for each in counts)
-        assert sum(each.in_flight for each in counts) == len(self.bench.scheduler._queue) + self.bench.at_work()
+        at_work, ready = self.bench.at_work(), self.bench.ready()
+        assert sum(each.in_flight for each in counts) == len(self.bench.scheduler._queue) + at_work + ready
         parts = [part.request.row for part in self.bench.parts_at_work()]
         assert self.bench.scheduler._at_work == {row: parts.count(row) for row in self.open}
+
+    @invariant()
+    def results_of_a_stream_leave_in_the_order_of_capture(self) -> None:
+        for record in self.bench.inbox.take():
+            assert record.sequence > self.newest[record.row]
+            self.newest[record.row] = record.sequence
+
+    @invariant()
+    def no_result_waits_that_has_nothing_to_wait_for(self) -> None:
+        for line in self.bench.scheduler._departures._lines.values():
+            assert not line.places or next(iter(line.places.values())).record is None
 
     @invariant()
     def streams_used_all_of_the_device_time_and_one_that_is_gone_none_of_it(self) -> None:
