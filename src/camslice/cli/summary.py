@@ -13,6 +13,7 @@ from camslice.fleet.types import Objective
 
 _MOST_ROWS = 24
 _MOST_LABELS = 3
+_MOST_USERS = 8
 
 
 class _Objective(TypedDict):
@@ -32,6 +33,9 @@ class _Stream(TypedDict):
     detections: Mapping[str, int]
     fps: float
     age_ms: float | None
+    accelerator_ms: float
+    accelerator_ms_per_frame: float | None
+    usd_per_month_by_use: float | None
 
 
 class _Policy(TypedDict):
@@ -81,6 +85,8 @@ def print_summary(report: Mapping[str, object], allowed: Objective) -> None:
     out.print(_streams_table(cast("list[_Stream]", report["streams"])))
     if fleet["stages"]:
         out.print(stage_table(fleet["stages"]))
+    if (use := _use_table(cast("list[_Stream]", report["streams"]))) is not None:
+        out.print(use)
     out.print(_frames_table(fleet["frames"]))
     usd = fleet["usd_per_camera_month"]
     dollars = f", ${usd:.2f} per camera and month" if usd is not None else ""
@@ -119,7 +125,7 @@ def _streams_table(streams: Sequence[_Stream]) -> Table:
         counts = [frames["captured"], frames["analysed"], dropped, *([frames["missed"]] if some_missed else [])]
         seen = sorted(stream["detections"].items(), key=lambda item: -item[1])[:_MOST_LABELS]
         table.add_row(
-            f"{stream['camera']} ({stream['model']})" if several_models else stream["camera"],
+            _name(stream, several_models=several_models),
             *(f"{count:.0f}" for count in counts),
             f"{stream['fps']:.1f}",
             f"{total['p95']:.0f}" if total else "",
@@ -128,6 +134,35 @@ def _streams_table(streams: Sequence[_Stream]) -> Table:
     if len(streams) > len(shown):
         table.caption = f"and {len(streams) - len(shown)} more with fewer drops"
     return table
+
+
+def _use_table(streams: Sequence[_Stream]) -> Table | None:
+    """Who uses how much of the accelerator, those that use most; None where there is nothing to compare."""
+    used_ms = sum(stream["accelerator_ms"] for stream in streams)
+    if not used_ms or len(streams) < 2:
+        return None
+    several_models = len({stream["model"] for stream in streams}) > 1
+    some_usd = any(stream["usd_per_month_by_use"] is not None for stream in streams)
+    table = Table(title="accelerator", box=SIMPLE)
+    table.add_column("camera", overflow="fold")
+    for name in ("ms per frame", "share", *(["$ a month"] if some_usd else [])):
+        table.add_column(name, justify="right", no_wrap=True)
+    shown = sorted(streams, key=lambda stream: -stream["accelerator_ms"])[:_MOST_USERS]
+    for stream in shown:
+        per_frame, usd = stream["accelerator_ms_per_frame"], stream["usd_per_month_by_use"]
+        table.add_row(
+            _name(stream, several_models=several_models),
+            "" if per_frame is None else f"{per_frame:.1f}",
+            f"{stream['accelerator_ms'] / used_ms:.1%}",
+            *([f"{usd:.2f}" if usd is not None else ""] if some_usd else []),
+        )
+    if len(streams) > len(shown):
+        table.caption = f"and {len(streams) - len(shown)} more that use less"
+    return table
+
+
+def _name(stream: _Stream, *, several_models: bool) -> str:
+    return f"{stream['camera']} ({stream['model']})" if several_models else stream["camera"]
 
 
 def _frames_table(frames: Mapping[str, float]) -> Table:

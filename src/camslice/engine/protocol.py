@@ -45,7 +45,8 @@ class InferenceTimes:
     """Monotonic stamps in ns: when the engine began with the batch (its waits before that are `queue`) and had the answer.
 
     The other durations are parts of that interval which are no inference: on a wire, in a server's queue, and preparing
-    pictures and boxes where the engine does that itself.
+    pictures and boxes where the engine does that itself. `others_ns` is a part of the inference: what pictures of other askers
+    account for that were computed along with these.
     """
 
     began_ns: int
@@ -54,12 +55,18 @@ class InferenceTimes:
     queue_ns: int = 0
     preprocess_ns: int = 0
     postprocess_ns: int = 0
+    others_ns: int = 0
 
     @property
     def inference_ns(self) -> int:
         """What is left for the model itself."""
         apart_ns = self.network_ns + self.queue_ns + self.preprocess_ns + self.postprocess_ns
         return self.ended_ns - self.began_ns - apart_ns
+
+    @property
+    def busy_ns(self) -> int:
+        """Device time that these pictures account for. One that failed was used as well."""
+        return max(0, self.inference_ns - self.others_ns)
 
 
 Outputs = Sequence[npt.NDArray[np.float32]]

@@ -40,6 +40,7 @@ class FrameCounts:
     `captured`: due for analysis. `in_flight`: held right now, counted and not derived.
     `decoded`, `skipped` (left out before the decoder, as no due frame needs them), `corrupt` and `missed` (due while the
     camera was down) stand outside the identity; so does `regions`: those of the analysed of which only regions were.
+    `accelerator_ns` counts no frames: it is the device time that they took, that of each batch shared by area.
     """
 
     captured: int = 0
@@ -55,6 +56,7 @@ class FrameCounts:
     missed: int = 0
     skipped: int = 0
     regions: int = 0
+    accelerator_ns: int = 0
 
     @property
     def in_full(self) -> int:

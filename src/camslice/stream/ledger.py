@@ -18,19 +18,20 @@ subtraction. One process writes at a time: the analysis process while it lives, 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import fields
 
 from camslice.fleet.accounting import Fate, FrameCounts
 
 _COUNTERS = tuple(f.name for f in fields(FrameCounts) if f.name != "in_flight")
 _INDEX = {name: i for i, name in enumerate(_COUNTERS)}
-_HELD_WORDS = 8
+_HELD_WORDS = 16
 _FULL = (1 << 64) - 1
 _UNCHANGED = len(_COUNTERS) + _HELD_WORDS
 _STATE = _UNCHANGED + 1
 _ROW = 1 + 2 * _STATE
 MAX_HELD = 64 * _HELD_WORDS
-"""Frames of one stream that can be held at once; mailboxes and engines together stay far below."""
+"""Frames of one stream that can be held at once; mailboxes, engines and results that wait for their turn stay far below."""
 
 
 def ledger_bytes(rows: int) -> int:
@@ -82,6 +83,14 @@ class Ledger:
             self._words[state + _INDEX["corrupt"]] += corrupt
             self._words[state + _INDEX["missed"]] += missed
             self._publish(row)
+
+    def used(self, accelerator_ns: Mapping[int, int]) -> None:
+        """Count device time, in ns by row. It stands outside the identity as well."""
+        with self._lock:
+            for row, time_ns in accelerator_ns.items():
+                state = self._begin(row)
+                self._words[state + _INDEX["accelerator_ns"]] += time_ns
+                self._publish(row)
 
     def fail_held(self, row: int) -> int:
         """The process that held this row's frames is dead: they are `failed`. Returns how many there were."""

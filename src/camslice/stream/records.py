@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from camslice.engine.protocol import InferenceTimes
 from camslice.fleet.stages import StageTimes
 from camslice.models.detections import Detections
@@ -42,6 +44,12 @@ def carried_record(request: Request, decision: Decision, model: int, now_ns: int
     stages = StageTimes(decode_ms, total_ms - decode_ms, 0.0, 0.0, 0.0, 0.0, 0.0, total_ms)
     expected = Detections.none() if decision.glance is None else decision.glance.expected
     return _record_of(request, model, stages, expected)
+
+
+def delayed(record: Record, waited_ns: int) -> Record:
+    """With the wait for earlier frames in its `queue`."""
+    stages, waited_ms = record.stages, waited_ns / 1e6
+    return replace(record, stages=stages._replace(queue=stages.queue + waited_ms, total=stages.total + waited_ms))
 
 
 def _record_of(request: Request, model: int, stages: StageTimes, detections: Detections) -> Record:

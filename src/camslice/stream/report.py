@@ -42,9 +42,10 @@ def run_report(
     stages = merged([stream.stages for stream in streams])
     cameras = len(fleet.cameras)
     usd = usd_per_camera_month(fleet.machine, cameras)
+    used = _Used(frames.accelerator_ns, usd_per_camera_month(fleet.machine, 1))
     return {
         "duration_s": round(duration_s, 3),
-        "streams": [_stream(stream, duration_s) for stream in streams],
+        "streams": [_stream(stream, duration_s, used) for stream in streams],
         "fleet": {
             "cameras": cameras,
             "topology": str(fleet.topology),
@@ -55,6 +56,7 @@ def run_report(
             "cpu_cores": round(cpu_cores, 3),
             "stages": _stages(stages),
             "frames": frames_json(frames),
+            "accelerator_ms": _ms(frames.accelerator_ns),
             "inferences": work_of((works or {}).values()).inferences,
             "objective": objective_json(
                 fleet.objective, stages.get("total", Histogram()), frames, usd, recall_of((works or {}).values(), frames)
@@ -105,20 +107,42 @@ def objective_json(
     }
 
 
-def _stream(stream: StreamReport, duration_s: float) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """Device time that all streams used, and what the machine costs in a month, None where nobody said."""
+
+    accelerator_ns: int
+    usd_per_month: float | None
+
+    def usd(self, accelerator_ns: int) -> float | None:
+        """The share of the machine's price that falls to whoever used so much; None while nothing was used."""
+        if self.usd_per_month is None or not self.accelerator_ns:
+            return None
+        return self.usd_per_month * accelerator_ns / self.accelerator_ns
+
+
+def _stream(stream: StreamReport, duration_s: float, used: _Used) -> dict[str, object]:
+    frames, usd = stream.frames, used.usd(stream.frames.accelerator_ns)
     return {
         "camera": stream.key.camera,
         "model": stream.key.model,
-        "frames": frames_json(stream.frames),
+        "frames": frames_json(frames),
         "stages": _stages(stream.stages),
         "detections": dict(stream.detections),
-        "fps": _rate(stream.frames.analysed, duration_s),
+        "fps": _rate(frames.analysed, duration_s),
         "age_ms": None if stream.age_ms is None else round(stream.age_ms, 1),
+        "accelerator_ms": _ms(frames.accelerator_ns),
+        "accelerator_ms_per_frame": _ms(frames.accelerator_ns / frames.analysed) if frames.analysed else None,
+        "usd_per_month_by_use": None if usd is None else round(usd, 4),
     }
 
 
 def _stages(stages: Mapping[str, Histogram]) -> dict[str, dict[str, float | int | None]]:
     return {name: histogram.as_latency() for name, histogram in stages.items()}
+
+
+def _ms(time_ns: float) -> float:
+    return round(time_ns / 1e6, 3)
 
 
 def _rate(count: int, duration_s: float) -> float:

@@ -1,4 +1,5 @@
-"""What comes out of a stream: one result per frame that was analysed, or whose detections were carried on."""
+"""What comes out of a stream: one result per frame that was analysed, or whose detections were carried on, in the order of
+capture."""
 
 from __future__ import annotations
 

@@ -16,7 +16,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from camslice.engine.protocol import Batch, InferenceTimes, Outputs
-from camslice.engine.slots import fill
 from camslice.fleet.accounting import Fate
 from camslice.fleet.deadlines import DeadlineQueue, is_stale
 from camslice.fleet.errors import EngineAwayError, TooLateError
@@ -26,14 +25,16 @@ from camslice.fleet.service_time import ServiceTime
 from camslice.models.detections import Detections
 from camslice.stream.alarm import Alarm
 from camslice.stream.attention import Attention
+from camslice.stream.departures import Departures
+from camslice.stream.drawing import draw
 from camslice.stream.ledger import Ledger
 from camslice.stream.model_work import ModelWork
 from camslice.stream.outbox import Outbox
-from camslice.stream.packing.canvas import whole_slot
 from camslice.stream.previews import Previews
 from camslice.stream.pulse import BatchClock, Pulse
 from camslice.stream.records import analysed_record, carried_record
 from camslice.stream.request import LoadedModel, Part, Request
+from camslice.stream.shares import shared
 from camslice.stream.sheet import FILLED, Composer, Sheet, region_area
 from camslice.stream.turn import TURN
 from camslice.stream.watching.look import Look
@@ -78,7 +79,7 @@ class Scheduler:
         self._clock_ns = clock_ns
         self._latency_ns = None if latency_ms is None else int(latency_ms * 1e6)
         self._ledger = ledger
-        self._outbox = outbox
+        self._departures = Departures(ledger, outbox, self._latency_ns, clock_ns)
         self._previews = previews
         self._on_stopped = on_stopped
         self._lock = threading.Lock()
@@ -88,6 +89,7 @@ class Scheduler:
         self._queue: DeadlineQueue[Request] = DeadlineQueue(self._latency_ns)
         self._model: LoadedModel | None = None
         self._at_work: dict[int, int] = {}
+        """Parts of each stream that were put back or are at the device: none is closed before they are gone."""
         self._attention = attention
         self._alarm = Alarm(self._pump)
         self._held: deque[Part] = deque()
@@ -149,6 +151,7 @@ class Scheduler:
         """Let a stream bring frames; at most `depth` of them wait."""
         with self._lock:
             self._queue.open(row, depth)
+            self._departures.open(row)
             if row not in self._at_work and self._attention is not None:
                 self._attention.open(row)
             self._at_work.setdefault(row, 0)
@@ -166,14 +169,13 @@ class Scheduler:
             for request in self._queue.drain(row):
                 self._leave_queue(request)
                 self._drop(request, Fate.FAILED)
-            held = [part.request for part in self._held if part.request.row == row and not part.request.over]
+            held = [part for part in self._held if part.request.row == row]
             self._held = deque(part for part in self._held if part.request.row != row)
-            for request in dict.fromkeys(held):
-                self._drop(request, Fate.FAILED)
-                self._leave([request])
+            self._end(held, Fate.FAILED)
             if self._at_work[row]:
                 return False
             self._queue.close(row)
+            self._departures.close(row)
             del self._at_work[row], self._rooms[row]
             if self._attention is not None:
                 self._attention.close(row)
@@ -213,7 +215,7 @@ class Scheduler:
         request = Request(row, 0, generation, frame, region, gate_ns=gate_ns)
         late = not self._decide(request, sight)
         with self._lock:
-            request.handle = self._ledger.captured(row)
+            request.handle = self._departures.enter(row, frame.stamp.captured_ns)
             if self._broken or late:
                 self._drop(request, Fate.FAILED if self._broken else Fate.STALE)
                 return
@@ -255,10 +257,10 @@ class Scheduler:
             self._attention.passed()
         if decision.look is Look.GATED:
             still_at_s = request.frame.stamp.captured_at_s
-            self._ledger.ended(request.row, request.handle, Fate.GATED, unchanged_at_s=still_at_s)
+            self._departures.end(request.row, request.handle, Fate.GATED, still_at_s)
             return
-        self._outbox.put(carried_record(request, decision, model.number, self._clock_ns()))
-        self._ledger.ended(request.row, request.handle, Fate.PREDICTED)
+        now_ns = self._clock_ns()
+        self._departures.leave(request.handle, carried_record(request, decision, model.number, now_ns), now_ns)
 
     def _enter_queue(self, request: Request) -> None:
         self._waiting_area += request.area
@@ -270,7 +272,7 @@ class Scheduler:
 
     def _drop(self, request: Request, fate: Fate) -> None:
         request.over = True
-        self._ledger.ended(request.row, request.handle, fate)
+        self._departures.end(request.row, request.handle, fate)
         if self._attention is not None:
             self._attention.lost(request, late=fate is not Fate.FAILED)
         if self._closing:
@@ -358,13 +360,12 @@ class Scheduler:
             part = self._held.popleft()
             request = part.request
             if request.over:
-                continue
-            if self._latency_ns is not None and is_stale(
+                self._leave([part])
+            elif self._latency_ns is not None and is_stale(
                 now_ns, request.frame.stamp.captured_ns + self._latency_ns, service_ns
             ):
                 self._service.doubt()
-                self._drop(request, Fate.STALE)
-                self._leave([request])
+                self._end([part], Fate.STALE)
             elif composer.add(part):
                 anything = True
             else:
@@ -378,10 +379,11 @@ class Scheduler:
             if taken is None:
                 break
             self._leave_queue(taken)
-            self._at_work[taken.row] += 1
+            parts = taken.parts
+            self._at_work[taken.row] += len(parts)
             if self._latency_ns is None and not self._one_at_a_time:
                 self._rooms[taken.row].notify()
-            for part in taken.parts:
+            for part in parts:
                 if composer.add(part):
                     anything = True
                 else:
@@ -405,7 +407,7 @@ class Scheduler:
             batch.start(len(sheet.slots), done, self._deadline_ns(sheet.requests))
         except Exception as error:  # noqa: BLE001 (whatever a backend raises fails these frames, counted and logged)
             self._batches.end(batch)
-            self._fail(model, sheet.requests, error)
+            self._fail(model, sheet, error)
             batch.release()
 
     def _scale(self, model: LoadedModel, batch: Batch, sheet: Sheet, now_ns: int) -> Sheet:
@@ -415,9 +417,10 @@ class Scheduler:
         broken = [request for request in shown if not self._preview(request, now_ns)]
         while True:
             if broken:
-                self._end(broken, Fate.FAILED)
+                with self._lock:
+                    self._end([part for part in sheet.parts if part.request in broken], Fate.FAILED)
                 sheet = sheet.without(broken)
-            broken = self._draw(model, batch, sheet)
+            broken = draw(sheet, batch, model.engine.info)
             if not broken:
                 return sheet
 
@@ -428,26 +431,6 @@ class Scheduler:
             log.warning("a frame could not be scaled: %s", error)
             return False
         return True
-
-    def _draw(self, model: LoadedModel, batch: Batch, sheet: Sheet) -> list[Request]:
-        """Returns the frames that cannot be drawn: without them, slots may lie elsewhere."""
-        broken: list[Request] = []
-        for index, pieces in enumerate(sheet.slots):
-            if pieces[0].part.whole:
-                slot = batch.slot_for(index, pieces[0].letterbox)
-            else:
-                slot = batch.slot_for(index, whole_slot(model.engine.info.input_width, model.engine.info.input_height))
-                fill(slot)
-            for piece in pieces:
-                request = piece.part.request
-                if request in broken:
-                    continue
-                try:
-                    request.frame.picture.scale_into(slot, piece.letterbox)
-                except Exception as error:  # noqa: BLE001 (one bad picture fails alone, counted and logged)
-                    log.warning("a frame could not be scaled: %s", error)
-                    broken.append(request)
-        return broken
 
     def _finish(
         self,
@@ -460,6 +443,7 @@ class Scheduler:
         error: Exception | None,
     ) -> None:
         self._batches.end(batch)
+        self._charge(sheet, times.busy_ns)
         try:
             with nullcontext() if self._attention is None else TURN:
                 self._answer(model, sheet, stamps, outputs, times, error)
@@ -483,14 +467,19 @@ class Scheduler:
                 error = decoding_error
         finished_ns = self._clock_ns()
         if error is not None:
-            self._fail(model, sheet.requests, error)
+            self._fail(model, sheet, error)
             return
-        done = self._answered(sheet)
-        for request in done:
+        for request in self._answered(sheet):
             detections = self._seen(model, request, finished_ns)
-            self._outbox.put(analysed_record(request, detections, model.number, stamps, times, finished_ns))
-            self._ledger.ended(request.row, request.handle, Fate.ANALYSED, by_regions=not request.whole)
-        self._note_success(len(sheet.slots), done, times, finished_ns - stamps[0])
+            record = analysed_record(request, detections, model.number, stamps, times, finished_ns)
+            self._departures.leave(request.handle, record, finished_ns)
+        self._note_success(sheet, finished_ns - stamps[0])
+
+    def _charge(self, sheet: Sheet, busy_ns: int) -> None:
+        """The device worked, whatever came of it. The streams are still there: none is closed with something at the device."""
+        self._ledger.used(shared(busy_ns, sheet.areas))
+        with self._lock:
+            self.busy_ns += busy_ns
 
     def _answered(self, sheet: Sheet) -> list[Request]:
         """The requests that have all their answers now: no other batch has parts of them any more."""
@@ -507,34 +496,28 @@ class Scheduler:
         total_ms = (finished_ns - request.frame.stamp.captured_ns) / 1e6
         return self._attention.analysed(request, full, in_regions, model.confidence, total_ms)
 
-    def _note_success(self, slots: int, done: Sequence[Request], times: InferenceTimes, service_ns: int) -> None:
+    def _note_success(self, sheet: Sheet, service_ns: int) -> None:
         with self._lock:
-            self.busy_ns += times.inference_ns
-            self.inferences += slots
+            self.inferences += len(sheet.slots)
             self._errors_in_a_row = 0
             self._service.note(service_ns)
-            self._leave(done)
+            self._leave(sheet.parts)
 
-    def _fail(self, model: LoadedModel, requests: Sequence[Request], error: Exception) -> None:
+    def _fail(self, model: LoadedModel, sheet: Sheet, error: Exception) -> None:
         """These frames failed; so many failures in a row stop the model, and every waiting frame fails with it.
 
         What came too late is `stale`, and an engine out of reach looks for its way back itself: neither speaks against the
         model. Nor does what a model that was replaced meanwhile still had to do.
         """
-        if isinstance(error, TooLateError):
-            self._end(requests, Fate.STALE)
-            return
-        log.warning("%d frame(s) failed: %s", len(requests), error, exc_info=log.isEnabledFor(logging.DEBUG))
-        if isinstance(error, EngineAwayError) or model is not self._model:
-            self._end(requests, Fate.FAILED)
-            return
+        late = isinstance(error, TooLateError)
+        if not late:
+            log.warning("%d frame(s) failed: %s", len(sheet.requests), error, exc_info=log.isEnabledFor(logging.DEBUG))
         reason = None
         with self._lock:
+            self._end(sheet.parts, Fate.STALE if late else Fate.FAILED)
+            if late or isinstance(error, EngineAwayError) or model is not self._model:
+                return
             self._errors_in_a_row += 1
-            requests = [request for request in requests if not request.over]
-            for request in requests:
-                self._drop(request, Fate.FAILED)
-            self._leave(requests)
             if self._errors_in_a_row >= ERRORS_IN_A_ROW and not self._broken:
                 self._broken = True
                 reason = f"stopped after {ERRORS_IN_A_ROW} errors in a row: {error}"
@@ -543,13 +526,12 @@ class Scheduler:
         if reason:
             self._on_stopped(model.number, reason)
 
-    def _end(self, requests: Sequence[Request], fate: Fate) -> None:
-        """These requests met the same fate."""
-        with self._lock:
-            requests = [request for request in requests if not request.over]
-            for request in requests:
+    def _end(self, parts: Sequence[Part], fate: Fate) -> None:
+        """These go, and their frames meet the same fate, unless they have met one. Lock is held."""
+        for request in dict.fromkeys(part.request for part in parts):
+            if not request.over:
                 self._drop(request, fate)
-            self._leave(requests)
+        self._leave(parts)
 
     def _deadline_ns(self, requests: Sequence[Request]) -> int | None:
         if self._latency_ns is None:
@@ -558,24 +540,22 @@ class Scheduler:
 
     def _fail_waiting(self) -> None:
         """What waits, and what was put back, fails. Lock is held."""
-        waiting: list[Request] = []
         while len(self._queue):
             request, stale = self._queue.take(0, 0)
-            waiting += stale if request is None else [*stale, request]
-        held = list(dict.fromkeys(part.request for part in self._held if not part.request.over))
+            for each in stale if request is None else [*stale, request]:
+                self._leave_queue(each)
+                self._drop(each, Fate.FAILED)
+        held = list(self._held)
         self._held.clear()
-        for request in waiting:
-            self._leave_queue(request)
-        for request in waiting + held:
-            self._drop(request, Fate.FAILED)
-        self._leave(held)
+        self._end(held, Fate.FAILED)
 
-    def _leave(self, requests: Sequence[Request]) -> None:
-        """These requests are no longer at work. Lock is held."""
-        for request in requests:
-            self._at_work[request.row] -= 1
-            if self._one_at_a_time:
-                self._rooms[request.row].notify()
+    def _leave(self, parts: Sequence[Part]) -> None:
+        """These are no longer at work. Lock is held."""
+        for part in parts:
+            row = part.request.row
+            self._at_work[row] -= 1
+            if self._one_at_a_time and not self._at_work[row]:
+                self._rooms[row].notify()
         if self._closing:
             self._left.notify_all()
 

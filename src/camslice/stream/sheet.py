@@ -26,6 +26,11 @@ class Piece:
     part: Part
     letterbox: Letterbox
 
+    @property
+    def area(self) -> int:
+        """Square pixels that it takes of its slot, guard band and all."""
+        return (self.letterbox.width + GUARD) * (self.letterbox.height + GUARD)
+
 
 @dataclass(slots=True, eq=False)
 class Sheet:
@@ -38,6 +43,11 @@ class Sheet:
     def requests(self) -> list[Request]:
         """The frames that lie in it."""
         return list(dict.fromkeys(part.request for part in self.parts))
+
+    @property
+    def areas(self) -> list[list[tuple[int, int]]]:
+        """The row and the area of every piece, slot by slot."""
+        return [[(piece.part.request.row, piece.area) for piece in slot] for slot in self.slots]
 
     def without(self, broken: Sequence[Request]) -> Sheet:
         """What is left when frames turned out to be broken: slots with nothing in them go."""

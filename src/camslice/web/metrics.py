@@ -1,8 +1,8 @@
 """The running fleet for Prometheus: everything since the start, read once per scrape from one status.
 
 Counters and histograms are summed by model, and streams of removed cameras stay in the sums, so that no counter ever falls.
-What is told per stream is little, so that a fleet of many cameras stays cheap to scrape: age, rate, p95 and drops. Only a pod
-that an operator gave its streams tells more of each, for it has few.
+What is told per stream is little, so that a fleet of many cameras stays cheap to scrape: age, rate, p95, drops, and the device
+time that it used. Only a pod that an operator gave its streams tells more of each, for it has few.
 """
 
 from __future__ import annotations
@@ -153,15 +153,21 @@ def _streams(streams: Sequence[StreamStatus]) -> Iterator[Metric]:
     dropped = CounterMetricFamily(
         "camslice_camera_frames_dropped", "Frames superseded, stale or failed.", labels=["camera", "model"]
     )
+    used = CounterMetricFamily(
+        "camslice_camera_accelerator_seconds",
+        "Time of the accelerator (the processor where there is none) that its frames took, that of a batch shared by area.",
+        labels=["camera", "model"],
+    )
     for stream in streams:
         labels = [stream.key.camera, stream.key.model]
+        used.add_metric(labels, stream.frames.accelerator_ns / 1e9)
         rate.add_metric(labels, stream.fps)
         dropped.add_metric(labels, stream.frames.dropped)
         if stream.age_ms is not None:
             age.add_metric(labels, stream.age_ms / 1000)
         if stream.recent_p95_ms is not None:
             p95.add_metric(labels, stream.recent_p95_ms / 1000)
-    yield from (age, rate, p95, dropped)
+    yield from (age, rate, p95, dropped, used)
 
 
 def _streams_in_full(streams: Sequence[StreamStatus]) -> Iterator[Metric]:

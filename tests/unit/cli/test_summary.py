@@ -24,8 +24,11 @@ def _wide_paper(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     stdout.cache_clear()
 
 
-def a_stream(camera: str, analysed: int = 100, *, stale: int = 0, missed: int = 0, model: str = "people") -> StreamReport:
+def a_stream(
+    camera: str, analysed: int = 100, *, stale: int = 0, missed: int = 0, model: str = "people", used_ms: int = 0
+) -> StreamReport:
     frames = FrameCounts(captured=analysed + stale, analysed=analysed, stale=stale, missed=missed)
+    frames += FrameCounts(accelerator_ns=used_ms * 1_000_000)
     total = Histogram()
     total.add([50.0] * analysed)
     seen = {"person": 40, "dog": 7, "car": 90, "kite": 1}
@@ -106,6 +109,22 @@ def test_dollars_are_told_where_a_price_is_declared(capsys: pytest.CaptureFixtur
     streams = a_stream("gate"), a_stream("yard")
     assert figures in printed(a_report(*streams), capsys).splitlines()
     assert f"{figures}, $36.50 per camera and month" in printed(a_report(*streams, usd_per_hour=0.1), capsys).splitlines()
+
+
+def test_which_camera_costs_what_is_told_by_the_device_time_that_each_used(capsys: pytest.CaptureFixture[str]) -> None:
+    streams = a_stream("gate", used_ms=300), a_stream("yard", used_ms=900)
+    assert re.search(r"yard +9\.0 +75\.0% *\n +gate +3\.0 +25\.0% ", printed(a_report(*streams), capsys))
+    assert re.search(r"yard +9\.0 +75\.0% +54\.75 *\n", printed(a_report(*streams, usd_per_hour=0.1), capsys))
+    assert "accelerator" not in printed(a_report(streams[0]), capsys)
+    assert "accelerator" not in printed(a_report(a_stream("gate"), a_stream("yard")), capsys)
+
+
+def test_of_a_big_fleet_those_that_use_most_of_the_accelerator_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    output = printed(a_report(*(a_stream(f"camera-{number}", used_ms=number) for number in range(20))), capsys)
+    table = output.partition("accelerator")[2].partition("frames by fate")[0]
+    rows = [line.split()[0] for line in table.splitlines() if line.strip().startswith("camera-")]
+    assert rows == [f"camera-{number}" for number in range(19, 11, -1)]
+    assert "and 12 more that use less" in table
 
 
 def test_a_fleet_in_which_nothing_ran_is_printed_too(capsys: pytest.CaptureFixture[str]) -> None:

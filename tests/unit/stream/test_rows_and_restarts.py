@@ -20,8 +20,9 @@ def test_a_stream_that_comes_back_goes_on_counting() -> None:
     for _ in range(3):
         row = rows.lend(GATE)
         ledger.ended(row, ledger.captured(row), Fate.ANALYSED)
+        ledger.used({row: 7})
         rows.retire(GATE)
-    assert rows.counts(GATE) == FrameCounts(captured=3, analysed=3)
+    assert rows.counts(GATE) == FrameCounts(captured=3, analysed=3, accelerator_ns=21)
     assert rows.row_of(GATE) is None
     assert rows.keys() == [GATE]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -43,7 +44,8 @@ class Bench:
         self.scheduler.offer(row, a_frame(self.clock, **frame), 1, NEVER)
 
     def counts(self, row: int = 0) -> FrameCounts:
-        return self.ledger.read(row)
+        """Of frames."""
+        return replace(self.ledger.read(row), accelerator_ns=0)
 
 
 def test_a_frame_is_analysed_at_once_when_the_engine_is_free() -> None:
@@ -222,6 +224,10 @@ class Life(RuleBasedStateMachine):
         waiting = len(self.bench.scheduler._queue)
         assert held == waiting + sum(batch.count for batch in self.bench.engine.running)
         assert waiting <= 3 * ROWS
+
+    @invariant()
+    def streams_used_all_of_the_device_time(self) -> None:
+        assert sum(self.bench.ledger.read(row).accelerator_ns for row in range(ROWS)) == self.bench.scheduler.busy_ns
 
     @invariant()
     def nothing_waits_while_the_engine_is_idle(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from camslice.engine.protocol import InferenceTimes
-from camslice.fleet.accounting import FrameCounts
+from camslice.fleet.accounting import FrameCounts, total_of
 from camslice.fleet.errors import EngineAwayError, TooLateError
 from camslice.fleet.geometry import Letterbox, Region
 from camslice.fleet.policy import LADDER
@@ -21,7 +22,7 @@ from camslice.stream.attention import Attention
 from camslice.stream.ledger import Ledger, ledger_bytes
 from camslice.stream.outbox import OUTBOX_BYTES, Inbox, Outbox
 from camslice.stream.previews import Previews, previews_bytes
-from camslice.stream.request import LoadedModel, Request
+from camslice.stream.request import LoadedModel, Part, Request
 from camslice.stream.scheduler import ERRORS_IN_A_ROW, Scheduler
 from camslice.stream.watching.look import Decision, Glance, Look
 from camslice.stream.watching.steward import Steward
@@ -167,10 +168,24 @@ class Bench:
         self.alarm.ring_if_due()
 
     def counts(self, row: int = 0) -> FrameCounts:
-        return self.ledger.read(row)
+        """Of frames."""
+        return replace(self.ledger.read(row), accelerator_ns=0)
+
+    def used_ns(self) -> list[int]:
+        return [self.ledger.read(row).accelerator_ns for row in range(ROWS)]
+
+    def parts_at_work(self) -> list[Part]:
+        """Put back, or at the device."""
+        sheets = [inspect.getclosurevars(batch.on_done).nonlocals["sheet"] for batch in self.engine.running if batch.on_done]
+        return [*self.scheduler._held, *(part for sheet in sheets for part in sheet.parts)]
 
     def at_work(self) -> int:
-        return sum(self.scheduler._at_work.values())
+        """Frames."""
+        return len({part.request for part in self.parts_at_work() if not part.request.over})
+
+    def ready(self) -> int:
+        """Results that only wait for those of earlier frames."""
+        return sum(line.ready for line in self.scheduler._departures._lines.values())
 
 
 def detections(*boxes: tuple[float, float, float, float]) -> Detections:
@@ -483,9 +498,10 @@ def test_a_camera_that_goes_gives_up_what_waits_and_what_was_put_back() -> None:
     bench = Bench(batches=1)
     bench.offer(AUDITED)  # its regions are put back: the batch has no room for them
     bench.offer(FULL_FRAME)
-    assert bench.scheduler.close(0, patience_s=0.0)
+    assert not bench.scheduler.close(0, patience_s=0.0)
     assert bench.counts() == FrameCounts(captured=2, failed=2)
     bench.engine.finish()
+    assert bench.scheduler.close(0, patience_s=0.0)
     assert bench.counts() == FrameCounts(captured=2, failed=2)
     bench.offer(FULL_FRAME, row=1)
     bench.engine.finish()
@@ -498,6 +514,84 @@ def test_a_camera_that_goes_while_its_frame_is_at_the_device_asks_again() -> Non
     assert not bench.scheduler.close(0, patience_s=0.0)
     bench.engine.finish()
     assert bench.scheduler.close(0, patience_s=0.0)
+
+
+@pytest.mark.parametrize("ending", ["analysed", "failed", "stale", "superseded", "given up", "closed"])
+def test_a_frame_that_is_carried_on_leaves_behind_an_earlier_one_whatever_becomes_of_that(ending: str) -> None:
+    bench = Bench(depth=1)
+    first = bench.offer()
+    carried = bench.offer(CARRIED)
+    assert list(bench.inbox.take()) == []
+    match ending:
+        case "analysed" | "failed":
+            bench.wait(50)
+            bench.engine.finish(RuntimeError("no") if ending == "failed" else None)
+        case "stale":
+            bench.clock.now_ns += 10**9
+            bench.scheduler._pump()
+        case "superseded":
+            bench.offer()
+        case "given up":
+            bench.scheduler.give_up()
+        case _:
+            assert bench.scheduler.close(0, patience_s=0.0)
+    assert [record.sequence for record in bench.inbox.take()] == ([first, carried] if ending == "analysed" else [carried])
+    assert bench.counts().predicted == 1
+    assert bench.ready() == 0
+
+
+def test_a_stream_s_later_batch_may_end_first_and_its_result_leaves_last() -> None:
+    bench = Bench(batches=2)
+    sequences = [bench.offer(FULL_FRAME), bench.offer(FULL_FRAME)]
+    bench.engine.finish(which=1)
+    assert bench.counts() == FrameCounts(captured=2, in_flight=2)
+    assert not bench.scheduler.close(0, patience_s=0.0)
+    bench.engine.finish()
+    assert [record.sequence for record in bench.inbox.take()] == sequences
+    assert bench.scheduler.close(0, patience_s=0.0)
+
+
+def test_streams_do_not_wait_for_each_other() -> None:
+    bench = Bench()
+    bench.offer(row=0)
+    bench.offer(CARRIED, row=1)
+    assert [record.row for record in bench.inbox.take()] == [1]
+
+
+def test_streams_share_the_time_of_their_canvas_by_what_they_take_of_it() -> None:
+    bench = Bench()
+    bench.offer((Look.REGIONS, Look.REGIONS, (Region(0, 0, 16, 16),)), row=0)
+    bench.offer((Look.REGIONS, Look.REGIONS, (Region(0, 0, 16, 16), Region(20, 0, 28, 16))), row=1)
+    bench.wait(50)
+    bench.clock.now_ns += 72_000
+    bench.engine.finish()
+    # 24 x 24, 24 x 24 and 36 x 24 square pixels, guard bands and all.
+    assert bench.used_ns() == [20_571, 51_429, 0]
+    assert bench.scheduler.busy_ns == 72_000
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), TooLateError("late"), EngineAwayError("away")])
+def test_the_time_of_a_device_that_failed_is_told_as_well(error: Exception) -> None:
+    bench = Bench(batches=1)
+    bench.offer(FULL_FRAME)
+    bench.clock.now_ns += 5_000
+    bench.engine.finish(error)
+    assert bench.used_ns() == [5_000, 0, 0]
+    assert bench.scheduler.busy_ns == 5_000
+
+
+def test_answers_that_nobody_can_read_took_their_time_all_the_same() -> None:
+    bench = Bench(batches=1)
+
+    def unreadable(outputs: object, index: int) -> Detections:
+        raise ValueError("what is this?")
+
+    bench.scheduler.use(LoadedModel(bench.engine, unreadable, number=0))
+    bench.offer(FULL_FRAME)
+    bench.clock.now_ns += 5_000
+    bench.engine.finish()
+    assert bench.counts() == FrameCounts(captured=1, failed=1)
+    assert bench.used_ns() == [5_000, 0, 0]
 
 
 def test_each_request_gets_what_lies_on_its_own_regions_in_pixels_of_its_own_picture() -> None:
@@ -535,6 +629,8 @@ class Life(RuleBasedStateMachine):
         self.max_batch = 1
         self.bench = Bench(batches=2, max_batch=1, depth=4)
         self.open = set(range(ROWS))
+        self.retired = FrameCounts()
+        self.newest = dict.fromkeys(range(ROWS), -1)
         self.loaded = True
 
     @rule(row=st.integers(0, ROWS - 1), wanted=st.sampled_from(WANTED), broken=st.integers(0, 9), other=st.booleans())
@@ -560,6 +656,8 @@ class Life(RuleBasedStateMachine):
         elif self.bench.scheduler.close(row, patience_s=0.0):
             self.open.discard(row)
             assert self.bench.counts(row).in_flight == 0
+            self.retired += self.bench.ledger.read(row)
+            self.bench.ledger.reset(row)
 
     @rule(max_batch=st.integers(1, 3))
     def another_model_comes(self, max_batch: int) -> None:
@@ -579,8 +677,26 @@ class Life(RuleBasedStateMachine):
     def every_frame_has_one_fate_or_is_held(self) -> None:
         counts = [self.bench.counts(row) for row in range(ROWS)]
         assert all(each.balanced for each in counts)
-        assert sum(each.in_flight for each in counts) == len(self.bench.scheduler._queue) + self.bench.at_work()
-        assert all(each >= 0 for each in self.bench.scheduler._at_work.values())
+        at_work, ready = self.bench.at_work(), self.bench.ready()
+        assert sum(each.in_flight for each in counts) == len(self.bench.scheduler._queue) + at_work + ready
+        parts = [part.request.row for part in self.bench.parts_at_work()]
+        assert self.bench.scheduler._at_work == {row: parts.count(row) for row in self.open}
+
+    @invariant()
+    def results_of_a_stream_leave_in_the_order_of_capture(self) -> None:
+        for record in self.bench.inbox.take():
+            assert record.sequence > self.newest[record.row]
+            self.newest[record.row] = record.sequence
+
+    @invariant()
+    def no_result_waits_that_has_nothing_to_wait_for(self) -> None:
+        for line in self.bench.scheduler._departures._lines.values():
+            assert not line.places or next(iter(line.places.values())).record is None
+
+    @invariant()
+    def streams_used_all_of_the_device_time_and_one_that_is_gone_none_of_it(self) -> None:
+        assert self.retired.accelerator_ns + sum(self.bench.used_ns()) == self.bench.scheduler.busy_ns
+        assert all(self.bench.ledger.read(row) == FrameCounts() for row in range(ROWS) if row not in self.open)
 
     @invariant()
     def what_waits_for_company_waits_with_an_alarm_set(self) -> None:
@@ -614,7 +730,8 @@ class Life(RuleBasedStateMachine):
             assert counts.in_flight == 0
             assert counts.balanced
         known = len(self.bench.attention.given_up) + len(self.bench.attention.seen)
-        assert known == sum(c.captured - c.gated - c.predicted for c in map(self.bench.counts, range(ROWS)))
+        total = total_of([self.retired, *map(self.bench.counts, range(ROWS))])
+        assert known == total.captured - total.gated - total.predicted
 
 
 Life.TestCase.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)

@@ -94,15 +94,19 @@ def test_there_is_a_bucket_exactly_at_the_objective(latency_ms: float) -> None:
     assert in_time == {("people",): within}
 
 
-def test_each_camera_tells_age_rate_p95_and_drops_and_no_more() -> None:
+def test_each_camera_tells_age_rate_p95_drops_and_device_time_and_no_more() -> None:
     fleet = busy_fleet()
     fleet.cameras["yard"].age_ms = None
+    fleet.cameras["gate"].frames += FrameCounts(accelerator_ns=2_500_000_000)
     samples = samples_of(fleet.status())
+    used = by(samples["camslice_camera_accelerator_seconds_total"], "camera", "model")
+    assert used == {("gate", "people"): 2.5, ("yard", "people"): 0.0}
     assert by(samples["camslice_camera_age_seconds"], "camera", "model") == {("gate", "people"): 0.09}
     assert by(samples["camslice_camera_analysed_frames_per_second"], "camera") == {("gate",): 5.0, ("yard",): 5.0}
     assert by(samples["camslice_camera_frames_dropped_total"], "camera") == {("gate",): 7.0, ("yard",): 3.0}
     assert 0.05 < by(samples["camslice_camera_latency_p95_seconds"], "camera")[("gate",)] < 0.2
     assert {name for name, of_name in samples.items() if any("camera" in s.labels for s in of_name)} == {
+        "camslice_camera_accelerator_seconds_total",
         "camslice_camera_age_seconds",
         "camslice_camera_analysed_frames_per_second",
         "camslice_camera_frames_dropped_total",
@@ -110,9 +114,9 @@ def test_each_camera_tells_age_rate_p95_and_drops_and_no_more() -> None:
     }
 
 
-def test_the_exposition_grows_by_four_samples_a_camera() -> None:
+def test_the_exposition_grows_by_five_samples_a_camera() -> None:
     few, more = (samples_of(FakeFleet([f"cam-{n}" for n in range(count)]).status()) for count in (10, 60))
-    assert sum(map(len, more.values())) - sum(map(len, few.values())) == 4 * 50
+    assert sum(map(len, more.values())) - sum(map(len, few.values())) == 5 * 50
 
 
 def test_engines_cameras_money_and_the_process() -> None:

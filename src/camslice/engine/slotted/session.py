@@ -132,6 +132,7 @@ class SlotBatch:
             times.queue_ns + now_ns - times.ended_ns,
             times.preprocess_ns,
             times.postprocess_ns,
+            times.others_ns,
         )
         match done.outcome:
             case Outcome.ANSWERED:

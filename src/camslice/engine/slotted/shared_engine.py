@@ -176,16 +176,19 @@ class SharedEngine:
     ) -> None:
         if error is None:
             error = self._misfit(outputs)
-        first = 0
+        first, filled, busy_ns = 0, sum(job.count for job in jobs), times.busy_ns
         try:
             for job in jobs:
-                theirs = [] if error else [output[first : first + job.count] for output in outputs]
-                job.done(theirs, times, error)
-                first += job.count
+                behind = first + job.count
+                theirs = [] if error else [output[first:behind] for output in outputs]
+                # Cut where the slots are, so that all parts together are the whole to the nanosecond.
+                theirs_ns = busy_ns * behind // filled - busy_ns * first // filled
+                job.done(theirs, replace(times, others_ns=times.inference_ns - theirs_ns), error)
+                first = behind
         finally:
             with self._lock:
                 self._running -= 1
-                self.busy_ns += times.inference_ns
+                self.busy_ns += busy_ns
                 if error is None:
                     self._outlook.note(time.monotonic_ns() - taken_ns)
             batch.release()

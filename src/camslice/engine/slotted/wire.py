@@ -23,7 +23,7 @@ MOVE = b"move"
 _MAGIC = b"slots-1\0"
 _HELLO = struct.Struct("<8sIII64s")
 _START = struct.Struct("<IIq")
-_DONE = struct.Struct("<II6q")
+_DONE = struct.Struct("<II7q")
 _LONGEST_REASON = 400
 _NO_DEADLINE = 0
 
@@ -124,7 +124,7 @@ class Done:
     def packed(self) -> bytes:
         """As a packet."""
         times = self.times
-        parts = (times.network_ns, times.queue_ns, times.preprocess_ns, times.postprocess_ns)
+        parts = (times.network_ns, times.queue_ns, times.preprocess_ns, times.postprocess_ns, times.others_ns)
         head = _DONE.pack(self.batch, self.outcome, times.began_ns, times.ended_ns, *parts)
         return head + self.reason[:_LONGEST_REASON].encode()
 

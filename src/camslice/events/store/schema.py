@@ -40,8 +40,9 @@ READABLE = frozenset({1, 2, 3})
 """Versions whose tables can be read. `migrations` makes older ones new when a writer opens them."""
 LOOKED_SINCE = 3
 """The version since which it is told how a frame was looked at."""
-COUNTED = tuple(name for name in FrameCounts.__dataclass_fields__ if name != "skipped")
-"""The columns of `minutes` named as the fields of FrameCounts are. What was left out before the decoder is not kept."""
+COUNTED = tuple(name for name in FrameCounts.__dataclass_fields__ if name not in ("skipped", "accelerator_ns"))
+"""The columns of `minutes` named as the fields of FrameCounts are. Neither what was left out before the decoder is kept nor
+device time."""
 LOOKS = tuple(Looked)
 """What the numbers in `look` stand for."""
 

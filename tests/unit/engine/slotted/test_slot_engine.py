@@ -56,6 +56,29 @@ def test_pictures_of_several_workers_go_in_one_batch_and_each_gets_its_own_answe
     assert [sorted(batch) for batch in engine.started] == [[1], [2, 3, 4, 5]]
 
 
+def test_the_time_of_a_batch_is_shared_by_those_whose_pictures_are_in_it() -> None:
+    engine = HeldEngine(max_batch=4)
+    with sharing(engine) as shared:
+        first, second, third = shared.client(), shared.client(), shared.client()
+        engine.hold()
+        answers = [ask(first, 1)]
+        wait_for(lambda: engine.started)
+        answers += [ask(second, 2, 3), ask(third, 4)]
+        wait_for(lambda: shared.server.waiting() == 2)
+        engine.answer()
+        wait_for(lambda: len(engine.started) == 2)
+        engine.answer()
+        alone, two, one = (answer.wait().times for answer in answers)
+        assert alone is not None
+        assert two is not None
+        assert one is not None
+        used_ns = alone.inference_ns + two.inference_ns
+        wait_for(lambda: shared.server.busy_ns()["tiny"] == used_ns)
+    assert alone.busy_ns == alone.inference_ns > 0
+    assert two.inference_ns == one.inference_ns == two.busy_ns + one.busy_ns
+    assert abs(two.busy_ns - 2 * one.busy_ns) <= 2
+
+
 def test_the_earliest_deadline_goes_first_whoever_has_it() -> None:
     engine = HeldEngine()
     with sharing(engine) as shared:

@@ -199,7 +199,7 @@ def test_nobody_listens() -> None:
         (Hello.unpacked, HELLO),
         (Start.unpacked, Start(3, 2, 12345)),
         (Start.unpacked, Start(3, 2, None)),
-        (Done.unpacked, Done(1, Outcome.FAILED, InferenceTimes(1, 9, 2, 3, 4, 5), "the device failed: größer")),
+        (Done.unpacked, Done(1, Outcome.FAILED, InferenceTimes(1, 9, 2, 3, 4, 5, 6), "the device failed: größer")),
         (Welcome.unpacked, Welcome(HeldEngine().info, MemoryPlan(2, 3, 64, 32, ((84, 10), (6,))))),
     ],
 )
