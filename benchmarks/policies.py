@@ -270,7 +270,11 @@ def judged(
     """All that follows from the quality and the trials."""
     known = [way for way in WAYS if way in ways or any(way in each for each in rounds)]
     by_way = {way: carried(rounds, way, starts[way]) for way in known}
-    rows = {way: row(by_way[way], quality[way], usd_per_hour) for way in known}
+    rows = {
+        way: row(by_way[way], quality[way], usd_per_hour)
+        | live_recall([t for each in rounds for t in each.get(way, ()) if t.holds])
+        for way in known
+    }
     others = [trial.others for each in rounds for tried in each.values() for trial in tried if trial.others is not None]
     found = {
         name: ratios(by_way[over], by_way[under])
@@ -291,6 +295,16 @@ def judged(
         "others": spread(others) if others else None,
         "quality": {way: quality[way] for way in known},
         "rounds": as_json(rounds),
+    }
+
+
+def live_recall(held: Sequence[Trial]) -> dict[str, Any]:
+    """What audits found while it ran, over all trials that held: against the model as it runs, results as late as they came."""
+    audited = [(trial.recall, trial.audited) for trial in held if trial.recall is not None and trial.audited]
+    frames = sum(each for _, each in audited)
+    return {
+        "recall_live": round(sum(recall * each for recall, each in audited) / frames, 4) if frames else None,
+        "audited_live": frames,
     }
 
 

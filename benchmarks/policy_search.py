@@ -29,7 +29,8 @@ class Trial:
     """One load tried. `p_all_ms`: over all captured frames but the gated ones, None for infinite, as a dropped frame is.
     `answered_fps`: frames per second whose detections became known: analysed, carried on or gated. `as_declared`: the policy in
     force was no cheaper than the one that is measured, whose recall is known. `others`: what other programs than ours kept busy
-    of all processors, a share.
+    of all processors, a share. `recall`: what was kept of the detections of the frames that were audited in the window,
+    `audited` of them, against the model as it runs.
     """
 
     rung: int
@@ -40,6 +41,8 @@ class Trial:
     as_declared: bool = True
     others: float | None = None
     frames: Mapping[str, int] = field(default_factory=dict)
+    recall: float | None = None
+    audited: int = 0
 
     @property
     def holds(self) -> bool:

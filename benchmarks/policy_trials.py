@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,8 +33,8 @@ from camslice.models.model import ModelInfo
 from camslice.stream.results import FrameResult
 from camslice.stream.supervisor import Supervisor, spread_phase
 
-STAGGER_S = 8.0
-SETTLE_S = 6.0
+STAGGER_S = 14.0
+SETTLE_S = 4.0
 """A camera begins with more full frames than it needs later on, until it knows its scene."""
 RECALL = 0.97
 _START_NS = 200_000_000
@@ -83,8 +83,10 @@ class Ours:
                 as_declared = self._as_declared(supervisor)
                 others = Others([psutil.Process().pid, *supervisor.pids()])
                 opened_s, before = time.time(), total_of(supervisor.counts().values())
+                work_before = supervisor.models()[self.spec.name].work
                 time.sleep(setting.seconds)
                 closed_s, after = time.time(), total_of(supervisor.counts().values())
+                work = supervisor.models()[self.spec.name].work
                 busy = others.share()
                 as_declared &= self._as_declared(supervisor)
                 time.sleep(_LAST_RESULTS_S)
@@ -93,7 +95,14 @@ class Ours:
                 supervisor.close()
                 store.close()
         latencies = [each.stages.total for each in results if opened_s <= each.captured_at_s < closed_s]
-        return trial_of(rung, carried(before, after), latencies, closed_s - opened_s, as_declared=as_declared, others=busy)
+        trial = trial_of(rung, carried(before, after), latencies, closed_s - opened_s, as_declared=as_declared, others=busy)
+        wanted = work.audited_detections - work_before.audited_detections
+        kept = work.kept_detections - work_before.kept_detections
+        return replace(
+            trial,
+            recall=round(kept / wanted, 4) if wanted else None,
+            audited=work.audited_frames - work_before.audited_frames,
+        )
 
     def _fleet(self, rates: Sequence[float], setting: Setting) -> Fleet:
         cameras = tuple(
