@@ -270,11 +270,8 @@ def judged(
     """All that follows from the quality and the trials."""
     known = [way for way in WAYS if way in ways or any(way in each for each in rounds)]
     by_way = {way: carried(rounds, way, starts[way]) for way in known}
-    rows = {
-        way: row(by_way[way], quality[way], usd_per_hour)
-        | live_recall([t for each in rounds for t in each.get(way, ()) if t.holds])
-        for way in known
-    }
+    held = {way: [trial for each in rounds for trial in each.get(way, ()) if trial.holds] for way in known}
+    rows = {way: row(by_way[way], quality[way], usd_per_hour) | live_recall(held[way]) for way in known}
     others = [trial.others for each in rounds for tried in each.values() for trial in tried if trial.others is not None]
     found = {
         name: ratios(by_way[over], by_way[under])

@@ -30,7 +30,8 @@ def policies(result: Mapping[str, Any]) -> Iterator[str]:
         "camera is a camera at that part of the rate. All ways take turns, trial by trial of "
         f"{result['seconds_per_trial']:g} s; "
         "cameras are min / median / max of the rounds that were completed. Regions: policy "
-        f"`{result['policy']}`; a trial counts only while no cheaper one is in force. Other programs took "
+        f"`{result['policies']['regions']}`, in INT8 `{result['policies']['regions-int8']}`; a trial counts "
+        "only while no cheaper one is in force. Other programs took "
         f"{result['others']['median']:.0%} of the machine in the median trial, up to {result['others']['max']:.0%} "
         "(`benchmarks/policies.py`).\n"
     )
@@ -41,6 +42,7 @@ def policies(result: Mapping[str, Any]) -> Iterator[str]:
             "cameras",
             "rounds",
             "recall",
+            "recall while it ran",
             "precision",
             "pictures inferred per frame",
             "$ per camera and month",
@@ -49,7 +51,9 @@ def policies(result: Mapping[str, Any]) -> Iterator[str]:
     )
     yield (
         "Recall and precision: of what the same weights find in FP32 in every full frame (confidence and class alike, IoU at "
-        f"least 0.5), on {result['frames_judged']} frames; agreement with full precision, not with the truth. Dollars: the "
+        f"least 0.5), on {result['frames_judged']} frames; agreement with full precision, not with the truth. "
+        "While it ran: of what the model as it runs finds in the full frames that were audited in trials that held, where "
+        "answers came as late as they did. Dollars: the "
         f"list price of a {price['instance_type']} in {price['region']} on demand, ${result['usd_per_hour']:g}/h "
         f"({price['provenance']}, {price['dated']}), for 730 h; it is assumed, not measured, that such a machine carries as "
         "many cameras as this one.\n"
@@ -72,7 +76,7 @@ def policies(result: Mapping[str, Any]) -> Iterator[str]:
 
 def _row(way: str, row: Mapping[str, Any]) -> tuple[str, ...]:
     usd = row["usd_per_camera_month"]
-    kept = ("" if row[name] is None else f"{row[name]:.3f}" for name in ("recall", "precision"))
+    kept = ("" if row[name] is None else f"{row[name]:.3f}" for name in ("recall", "recall_live", "precision"))
     per_frame = f"{row['inferences_per_frame']:.2f}"
     return (
         _NAMES[way],

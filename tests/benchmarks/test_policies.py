@@ -245,7 +245,7 @@ def result() -> dict[str, Any]:
         "clip": "a.avi",
         "input": [640, 480],
         "fps": 5.0,
-        "policy": "carry-1",
+        "policies": {"regions": "carry-1", "regions-int8": "carry-1"},
         "objective": {"latency_ms": 500.0, "percentile": 95, "drop_rate": 0.01},
         "step": STEP,
         "seconds_per_trial": 15.0,
