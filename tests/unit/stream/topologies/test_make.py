@@ -153,3 +153,23 @@ def test_pooled_has_a_pod_for_each_gpu_and_no_workers_then(monkeypatch: pytest.M
 def test_workers_are_chosen_from_the_load(cameras: int, fps: float, workers: int) -> None:
     fleet = scene_fleet([scene_camera(f"c{i}", fps) for i in range(cameras)])
     assert make.chosen_workers(fleet) == workers
+
+
+@pytest.mark.parametrize(
+    ("cameras", "recall", "policy", "cores", "workers"),
+    [
+        (24, 0.97, "auto", 2.0, 0),
+        (25, 0.97, "auto", 2.0, 2),
+        (25, 1.0, "auto", 2.0, 0),
+        (25, 0.97, "full", 2.0, 0),
+        (25, 1.0, "carry-1", 8.0, 2),
+        (100, 0.97, "auto", 8.0, 5),
+        (100, 0.97, "auto", 1.0, 0),
+    ],
+)
+def test_where_regions_are_looked_at_fewer_frames_make_workers_worth_while(
+    monkeypatch: pytest.MonkeyPatch, cameras: int, recall: float, policy: str, cores: float, workers: int
+) -> None:
+    monkeypatch.setattr(make, "usable_cores", lambda: cores)
+    fleet = scene_fleet([scene_camera(f"c{i}", 5.0) for i in range(cameras)])
+    assert make.chosen_workers(replace(fleet, objective=replace(fleet.objective, recall=recall), policy=policy)) == workers
