@@ -126,20 +126,25 @@ class Attention:
             if decision.look is Look.REGIONS:
                 return ward.watch.looked_in_regions(decision, in_regions, confidence)
             found = sure(full, confidence)
-            policy_found = None
-            if decision.audited and decision.glance is not None:
-                looked = decision.policy_look is Look.REGIONS
-                policy_found = (
-                    ward.watch.looked_in_regions(decision, in_regions, confidence) if looked else decision.glance.expected
-                )
+            reported = self._as_the_policy_has_it(ward.watch, decision, found, in_regions, confidence)
             ward.watch.looked_in_full(decision, found, confidence)
-        if policy_found is not None:
-            kept = int(matched(found, policy_found).sum())
+        if decision.audit:
+            kept = int(matched(found, reported).sum())
             with self._lock:
                 if len(found):
                     self._audits += ModelWork(audited_frames=1, audited_detections=len(found), kept_detections=kept)
                 self._steward.audited(kept, len(found), self._clock_s())
         return found
+
+    def _as_the_policy_has_it(
+        self, watch: Watch, decision: Decision, found: Detections, in_regions: Detections, confidence: float
+    ) -> Detections:
+        """What would have been reported of a frame without an audit: all of it where the policy sees it in full."""
+        if not decision.audited or decision.glance is None:
+            return found
+        if decision.policy_look is Look.REGIONS:
+            return watch.looked_in_regions(decision, in_regions, confidence)
+        return decision.glance.expected
 
     def _ended(self, *, dropped: bool, total_ms: float) -> None:
         with self._lock:

@@ -65,3 +65,16 @@ def test_frames_that_would_have_passed_are_audited_as_often_as_others() -> None:
     carried = sum(each.policy_look is Look.CARRIED for each in audited)
     assert 0.4 < carried / len(audited) < 0.9
     assert AUDIT_EVERY_S * len(audited) <= 2000 * 0.2
+
+
+def test_audits_are_drawn_from_all_frames_and_not_from_those_that_are_seen_in_full_anyway() -> None:
+    camera = Camera(policy_named("regions"))
+    drawn = full = 0
+    for _ in range(1000):
+        decision = camera.due()
+        assert decision is not None
+        drawn += decision.audit
+        full += decision.look is Look.FULL
+        assert decision.audited == (decision.audit and decision.policy_look is not Look.FULL)
+    assert 0 < drawn <= 1000 * 0.2 / AUDIT_EVERY_S
+    assert full > 0

@@ -44,6 +44,8 @@ class Glance:
 class Decision:
     """What one frame gets (`look`), and what it would get if it were not audited (`policy_look`).
 
+    `audit`: it was drawn to stand for all frames, also for those that are seen in full anyway.
+
     `frame` numbers the stream's due frames. `glance` is None for a frame that must be seen in full whatever was known before.
     `at_s` (monotonic), `size` (width, height) in source pixels and `sight` are the frame's; `pending` bool [ROWS, COLUMNS] is
     where anything moved since the last look.
@@ -57,6 +59,7 @@ class Decision:
     size: tuple[int, int]
     sight: Sight
     pending: BoolArray
+    audit: bool = False
 
     @property
     def audited(self) -> bool:

@@ -86,14 +86,18 @@ class Watch:
         self._sight = sight
         pending = self._see(sight)
         if not self.policy.regions or self._disturbed:
-            decision = Decision(self._frame, Look.FULL, Look.FULL, None, at_s, size, sight, pending)
+            decision = Decision(self._frame, Look.FULL, Look.FULL, None, at_s, size, sight, pending, audit)
         else:
             if skipped:
                 policy_look, glance = Look.CARRIED, self._going_on(at_s, size)
             else:
                 policy_look, glance = self._policy_look(sight, pending, at_s, size, scale)
-            look = Look.FULL if self._is_due_in_full(policy_look, audit=audit) else policy_look
-            decision = Decision(self._frame, look, policy_look, glance, at_s, size, sight, pending)
+            still = policy_look is Look.GATED
+            audit &= not still or self._frame - self._last_full >= _STILL_AUDIT
+            if self._is_due_in_full(still=still):
+                policy_look = Look.FULL
+            look = Look.FULL if audit else policy_look
+            decision = Decision(self._frame, look, policy_look, glance, at_s, size, sight, pending, audit)
         self._count_on(decision)
         return decision
 
@@ -141,12 +145,10 @@ class Watch:
             self._learn(decision, everything, fresh, at_an_edge(everything, fresh, glance.regions, decision.size), looked_at)
         return everything
 
-    def _is_due_in_full(self, policy_look: Look, *, audit: bool) -> bool:
+    def _is_due_in_full(self, *, still: bool) -> bool:
         """Whether the frame is seen in full, to find what the policy misses. Where nothing moves that takes longer."""
-        since = self._frame - self._last_full
-        still = policy_look is Look.GATED
         interval = self.policy.full_every if self.strained else min(self._interval, self.policy.full_every)
-        return since >= (_STILL * interval if still else interval) or (audit and (not still or since >= _STILL_AUDIT))
+        return self._frame - self._last_full >= (_STILL * interval if still else interval)
 
     def _see(self, sight: Sight) -> BoolArray:
         if self._pending is None or self._pending.shape != sight.cells.shape:
