@@ -14,6 +14,7 @@ from camslice.cluster.objects import WeightsFrom
 from camslice.cluster.pods import preview
 from camslice.cluster.rendering import Rendered, RenderSettings, rendered
 from camslice.cluster.wire import camera_of, fleet_manifest, fleet_of
+from camslice.fleet.policy import Evaluated
 from camslice.fleet.types import Fleet, Topology
 from camslice.plan.plan import PlannedNode
 from tests.unit.cluster import made_plan as made
@@ -62,6 +63,22 @@ def test_masks_reach_the_pod_that_analyses_the_camera() -> None:
     there = sorted((camera for each in fleets for camera in each.cameras), key=lambda camera: camera.name)
     assert [each.name for each in there] == ["gate-1", "gate-2"]
     assert {each.masks for each in there} == {(((0.0, 0.0), (0.3, 0.0), (0.3, 1.0)),)}
+
+
+def test_pods_know_what_was_evaluated_and_look_at_regions_in_the_one_process_that_was_planned() -> None:
+    known = "evaluated: [{policy: carry-1, recall: 0.98, low: 0.97, cost: 0.4, frames: 240}]"
+    text = made.FLEET.replace("weights: yolox-nano", f"weights: yolox-nano, {known}").replace("COUNT", "2")
+    text = text.replace("latency_ms:", "recall: 0.9, latency_ms:")
+    text = text.replace("rtsp://${CAM_USER}:${CAM_PASSWORD}@10.20.0.7/1", "scene://people")
+    found = render(made.parse_fleet(text, made.Path("/fleets"), {}, "fleet.yaml"), made.node(Topology.SLICED, 2))
+    cameras = [camera_of(each) for each in found.objects if each["kind"] == "Camera"]
+    configs = [each["data"] for each in preview(fleet_of(fleet_manifest(found.fleet)), cameras) if each["kind"] == "ConfigMap"]
+    assert configs
+    for data in configs:
+        there = made.parse_fleet(data[FLEET_FILE], made.Path("/"), {}, FLEET_FILE)
+        assert there.objective.recall == 0.9
+        assert there.workers == 0
+        assert [model.evaluated for model in there.models.values()] == [(Evaluated("carry-1", 0.98, 0.97, 0.4, 240),)]
 
 
 def test_the_store_is_read_from_a_secret() -> None:

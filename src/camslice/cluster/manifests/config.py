@@ -75,6 +75,8 @@ def _fleet(fleet: FleetObject, shape: NodeShape, pod: PodShape, streams: Sequenc
         "cameras": [_camera(streams, name) for name in dict.fromkeys(each.camera.name for each in streams)],
         "topology": "pooled",
     }
+    if objective.recall < 1:
+        declared["workers"] = 0  # its memory was planned for one process, however many streams it begins with
     if fleet.policy != "auto":
         declared["policy"] = fleet.policy
     if fleet.store_secret is not None:

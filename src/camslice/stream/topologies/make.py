@@ -9,7 +9,7 @@ from pathlib import Path
 from camslice.engine.nvidia import nvidia_devices
 from camslice.engine.threads import inference_threads, usable_cores
 from camslice.fleet.errors import FleetError, MachineError
-from camslice.fleet.types import Fleet, Topology
+from camslice.fleet.types import Backend, Fleet, Topology
 from camslice.stream.topologies.dedicated import Dedicated
 from camslice.stream.topologies.mig import Mig
 from camslice.stream.topologies.mps import MAX_CLIENTS, Mps
@@ -22,6 +22,8 @@ from camslice.stream.topologies.workers import workers_for
 from camslice.stream.watching.steward import steward_of
 
 _SEVERAL = 2
+_IN_SLOTS = (Backend.OPENVINO, Backend.ONNXRUNTIME)
+"""What computes on the planes that workers scale into the slots of an engine process."""
 _ON_GPU = ("cuda", "tensorrt", "gpu")
 _MPS_PIPES = "/tmp/nvidia-mps"  # noqa: S108 (where the service's clients look by default)
 
@@ -57,8 +59,9 @@ def chosen_workers(fleet: Fleet) -> int:
             return min(len(fleet.cameras), math.ceil(cores))
         case Topology.POOLED:
             in_regions = steward_of(fleet.objective, fleet.policy, fleet.pace) is not None
-            several = len(_gpus(fleet)) >= _SEVERAL
-            return 0 if several else workers_for(fleet.cameras, fleet.pace, cores, in_regions=in_regions)
+            if len(_gpus(fleet)) >= _SEVERAL or any(model.backend not in _IN_SLOTS for model in fleet.models.values()):
+                return 0
+            return workers_for(fleet.cameras, fleet.pace, cores, in_regions=in_regions)
     return 0
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from camslice.engine.nvidia import NvidiaDevice
 from camslice.fleet.errors import FleetError, MachineError
-from camslice.fleet.types import CameraSpec, Fleet, Topology
+from camslice.fleet.types import Backend, CameraSpec, Fleet, Topology
 from camslice.stream.topologies import make
 from camslice.stream.topologies.make import make_sharing
 from camslice.stream.topologies.sharing import Door, Sharing
@@ -173,3 +173,9 @@ def test_where_regions_are_looked_at_fewer_frames_make_workers_worth_while(
     monkeypatch.setattr(make, "usable_cores", lambda: cores)
     fleet = scene_fleet([scene_camera(f"c{i}", 5.0) for i in range(cameras)])
     assert make.chosen_workers(replace(fleet, objective=replace(fleet.objective, recall=recall), policy=policy)) == workers
+
+
+def test_workers_are_not_chosen_where_their_slots_would_be_of_no_use() -> None:
+    fleet = scene_fleet([scene_camera(f"c{i}", 25.0) for i in range(200)])
+    models = {name: replace(model, backend=Backend.ULTRALYTICS) for name, model in fleet.models.items()}
+    assert make.chosen_workers(replace(fleet, models=models)) == 0
