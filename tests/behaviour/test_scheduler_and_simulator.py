@@ -53,8 +53,10 @@ class WitnessedLedger(Ledger):
         self._captured[row] += 1
         return handle
 
-    def ended(self, row: int, handle: int, fate: Fate, *, by_regions: bool = False) -> None:
-        super().ended(row, handle, fate, by_regions=by_regions)
+    def ended(
+        self, row: int, handle: int, fate: Fate, *, by_regions: bool = False, unchanged_at_s: float | None = None
+    ) -> None:
+        super().ended(row, handle, fate, by_regions=by_regions, unchanged_at_s=unchanged_at_s)
         self.fates[row, self._handles.pop((row, handle))] = FATES[fate]
 
 
