@@ -16,17 +16,21 @@ SILENT_S = 2.0 * WATCH_S
 @dataclass(frozen=True, slots=True)
 class Signs:
     """`reconciling`: its thread lives (or has not begun); `stuck_s`: for how long a look at a fleet has neither ended nor asked
-    for anything; by kind, whether its watch lives and for how long it has been silent; `polling`: pods are asked."""
+    for anything; by kind, whether its watch lives and for how long it has been silent; `polling`: pods are asked; `ending`: it is
+    about to leave by itself, and its threads end one after the other."""
 
     reconciling: bool
     stuck_s: float
     watching: Mapping[str, bool]
     silent_s: Mapping[str, float]
     polling: bool
+    ending: bool = False
 
 
 def why_unwell(signs: Signs) -> str | None:
     """In a sentence what only a restart mends; None where nothing is wrong."""
+    if signs.ending:
+        return None
     if not signs.reconciling:
         return "nothing looks at fleets any more: that thread has ended"
     if signs.stuck_s > STUCK_S:

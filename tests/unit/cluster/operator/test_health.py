@@ -35,6 +35,7 @@ WELL = Signs(True, 0.0, {"cameras": True, "pods": True}, {"cameras": 1.0, "pods"
         (replace(WELL, watching={"cameras": True, "pods": False}), "nothing watches pods"),
         (replace(WELL, silent_s={"cameras": SILENT_S + 1, "pods": 1.0}), "the watch of cameras has been silent for 481 s"),
         (replace(WELL, polling=False), "nothing asks pods"),
+        (replace(WELL, watching={"cameras": False}, polling=False, reconciling=False, ending=True), None),
     ],
 )
 def test_why_it_is_unwell(signs: Signs, why: str | None) -> None:
