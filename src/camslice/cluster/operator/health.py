@@ -16,8 +16,8 @@ SILENT_S = 2.0 * WATCH_S
 @dataclass(frozen=True, slots=True)
 class Signs:
     """`reconciling`: its thread lives (or has not begun); `stuck_s`: for how long a look at a fleet has neither ended nor asked
-    for anything; by kind, whether its watch lives and for how long it has been silent; `polling`: pods are asked; `ending`: it is
-    about to leave by itself, and its threads end one after the other."""
+    for anything; by kind, whether its watch lives and for how long it has been silent; `polling`: pods are asked; `ending`: it
+    leaves by itself, and its threads end one after the other."""
 
     reconciling: bool
     stuck_s: float
@@ -29,8 +29,10 @@ class Signs:
 
 def why_unwell(signs: Signs) -> str | None:
     """In a sentence what only a restart mends; None where nothing is wrong."""
-    if signs.ending:
-        return None
+    return None if signs.ending else _why(signs)
+
+
+def _why(signs: Signs) -> str | None:
     if not signs.reconciling:
         return "nothing looks at fleets any more: that thread has ended"
     if signs.stuck_s > STUCK_S:
