@@ -78,7 +78,7 @@ class Operator:
         self._sharing = DevicePlugin()
         self._dirty: dict[Place, float] = {}
         self._changed = threading.Condition()
-        self._ending = self._leaving = False
+        self._ending = False
         self._memory: dict[Place, Memory] = {}
         self._applied: dict[Place, dict[str, str]] = {}
         self._settled_s: dict[Place, float] = {}
@@ -116,13 +116,12 @@ class Operator:
 
     def end(self, patience_s: float = 8.0) -> bool:
         """Finish what is being done and stop. False when that is not done in time, and a request may still be on its way."""
-        self._leaving = True
-        self.polling.end()
-        for watch in self.watches:
-            watch.end()
         with self._changed:
             self._ending = True
             self._changed.notify_all()
+        self.polling.end()
+        for watch in self.watches:
+            watch.end()
         self.writing.stop()
         if self._thread.is_alive():
             self._thread.join(patience_s)
@@ -141,7 +140,7 @@ class Operator:
             watching={watch.name: watch.alive for watch in self.watches},
             silent_s={watch.name: watch.silent_s() for watch in self.watches},
             polling=self.polling.alive,
-            ending=self._leaving,
+            ending=self._ending,
         )
 
     @property
