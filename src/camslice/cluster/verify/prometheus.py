@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -149,9 +149,9 @@ def _kept(server: Prometheus, selected: str, window: str, captured: list[Sample]
     recalls = by_model(f"sum by (model) (camslice_recall_ratio{selected} * camslice_recall_audited_frames{selected})")
     overloaded = by_model(f"max by (model) (camslice_policy_overloaded{selected})")
     inferences = by_model(f"sum by (model) (increase(camslice_inferences_total{selected}{window}))")
-    due: Counter[str] = Counter()
+    due: dict[str, float] = defaultdict(float)
     for labels, value in captured:
-        due[labels.get("model", "")] += value  # type: ignore[assignment] # increases are not whole
+        due[labels.get("model", "")] += value
     for model, policies in sorted(in_force.items()):
         yield Kept.measured(
             model,
