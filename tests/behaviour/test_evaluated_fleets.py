@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from camslice.fleet.spec import load_fleet
-from tests.command_line import ended
+from tests.command_line import Camslice, typing
 from tests.tiny_detector import tiny_detector
 
 CLIP = "scene://people?size=320x240&seconds=5"
@@ -20,7 +19,6 @@ models:
 cameras:
   - {name: gate, source: "%s", fps: 5, model: people}
 """
-Camslice = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -34,12 +32,7 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def camslice(capsys: pytest.CaptureFixture[str]) -> Camslice:
-    def camslice(*arguments: object) -> tuple[int, str, str]:
-        code = ended(*map(str, arguments))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return camslice
+    return typing(capsys)
 
 
 def evaluated(

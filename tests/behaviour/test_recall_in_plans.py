@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +14,11 @@ from camslice.fleet.profile import Activity, Coverage, PolicyCost, Profile, Prof
 from camslice.fleet.profile_json import load_profile, profile_text
 from camslice.fleet.types import Topology
 from camslice.measure.profile.identity import this_machine
-from tests.command_line import ended
+from tests.command_line import Camslice, typing
 from tests.tiny_detector import tiny_detector
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "case-study" / "fleet.yaml"
 CLIP = "scene://people?size=320x240&seconds=5"
-Camslice = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -32,12 +30,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def camslice(capsys: pytest.CaptureFixture[str]) -> Camslice:
-    def camslice(*arguments: object) -> tuple[int, str, str]:
-        code = ended(*map(str, arguments))
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return camslice
+    return typing(capsys)
 
 
 def profile_of_here(**model: object) -> Profile:
