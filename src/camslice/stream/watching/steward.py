@@ -191,8 +191,9 @@ class Steward:
         return lost / len(ended) if surely and len(ended) >= _FEWEST_FRAMES else 0.0
 
     def _try_again(self, now_s: float) -> None:
-        """Full frames are not audited: nothing but time speaks for another try."""
-        if self.policy == FULL and self.may_change and now_s >= self._failed.get(1, (0.0, 0.0))[0]:
+        """Full frames are not audited: nothing but time speaks for another try, and an evaluation may speak against it."""
+        untried = self.policy == FULL and self.may_change and now_s >= self._failed.get(1, (0.0, 0.0))[0]
+        if untried and not self._keeps_too_little(1):
             self._allow(1, "tried again after a while")
 
     def _relieve(self, lost: float, now_s: float) -> None:

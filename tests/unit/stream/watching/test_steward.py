@@ -239,6 +239,8 @@ def test_a_fleet_begins_with_the_cheapest_policy_that_surely_keeps_enough_on_its
 def test_a_fleet_begins_in_full_where_even_the_most_careful_policy_keeps_too_little_on_its_clips() -> None:
     steward = an_evaluated(Evaluated("careful", 0.93, 0.92, 0.7, 240))
     assert steward.policy == FULL
+    frames(steward, 0, 2 * RETRY_S, fps=2)
+    assert steward.policy == FULL
 
 
 def test_what_an_evaluation_did_not_reach_is_begun_with_as_without_one() -> None:
